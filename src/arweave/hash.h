@@ -1,0 +1,22 @@
+/* Hashes: SHA-256, SHA-384 and Arweave's deep hash over them (arweave.md 1.5). */
+#ifndef AOD_ARWEAVE_HASH_H
+#define AOD_ARWEAVE_HASH_H
+
+#include "base/bytes.h"
+
+void aod_sha256(aod_slice_t bytes, uint8_t digest[32]);
+void aod_sha384(aod_slice_t bytes, uint8_t digest[48]);
+/* SHA-256 over several parts as if they were one. */
+void aod_sha256_parts(const aod_slice_t *parts, size_t count, uint8_t digest[32]);
+
+/* Deep hash, folded by the caller: begin a list of `count` elements, add each, read `state`. */
+typedef struct {
+  uint8_t state[48];
+} aod_deep_hash_t;
+
+void aod_deep_hash_begin(aod_deep_hash_t *hash, size_t count);
+void aod_deep_hash_add(aod_deep_hash_t *hash, aod_slice_t blob);
+void aod_deep_hash_add_digest(aod_deep_hash_t *hash, const uint8_t digest[48]); /* a nested list */
+void aod_deep_hash_blob(aod_slice_t blob, uint8_t digest[48]);
+
+#endif

@@ -1,0 +1,72 @@
+/* HTTP server: a table of routes on one port. Knows nothing of AO.
+ *
+ * A handler runs on one of the server's threads with the whole body at hand. It answers by calling
+ * aod_respond once: at once, or later from any thread, after having kept the request pointer; in
+ * between, the connection is suspended and holds no thread. The request and its arena live until
+ * the answer has been sent; after aod_respond the caller must not touch the request again.
+ *
+ * Every answer carries Access-Control-Allow-Origin: *; OPTIONS is answered for every path with the
+ * methods and headers that the reference units name (units.md 0.4). Unknown paths get 404, known
+ * paths with another method 405, bodies over the route's limit 413, all as JSON {"error": ...}.
+ * HEAD is answered by the GET route without its body. */
+#ifndef AOD_HTTP_SERVER_H
+#define AOD_HTTP_SERVER_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+
+enum { AOD_ROUTE_PARAMS_MAX = 4 };
+
+typedef struct {
+  aod_slice_t method, path, query; /* as sent; query without the question mark, may be empty */
+  aod_slice_t body;
+  aod_slice_t params[AOD_ROUTE_PARAMS_MAX]; /* percent-decoded values of the pattern's :names */
+  aod_arena_t arena;                        /* for whatever the handler needs until the answer */
+} aod_request_t;
+
+typedef struct {
+  const char *method;  /* "GET" */
+  const char *pattern; /* "/result/:id"; segments match whole, ":name" any, "*" the rest */
+  void (*handle)(aod_request_t *request, void *unit);
+  size_t body_max; /* bytes; 0: the route takes no body (one is read and ignored up to 1 MiB) */
+} aod_route_t;
+
+typedef struct {
+  const char *name;          /* for the log: "mu" */
+  int listen_fd;             /* a listening socket; the server owns it from open on */
+  int threads;               /* 0: one a core */
+  const aod_route_t *routes; /* ends with a row whose method is NULL; must outlive the server */
+  void *unit;                /* passed to the handlers */
+} aod_server_options_t;
+
+typedef struct aod_server aod_server_t;
+
+/* A listening TCP socket on host:port, port 0 for a free one; *port gets the real one.
+ * AOD_EUNAVAILABLE naming host and port when it is in use. */
+int aod_server_listen(const char *host, int *port, int *listen_fd, aod_error_t *err);
+
+int aod_server_open(aod_server_t **server, const aod_server_options_t *options, aod_error_t *err);
+
+/* Stop accepting, then wait until requests in progress are answered, at most `grace_ms`. */
+void aod_server_drain(aod_server_t *server, int64_t grace_ms);
+void aod_server_close(aod_server_t *server);
+
+/* The percent-decoded value of a query parameter. False when absent; "?x" and "?x=" are present
+ * with an empty value. */
+bool aod_request_query(aod_request_t *request, const char *name, aod_slice_t *value);
+/* A header's value by name (any case), empty when absent. */
+aod_slice_t aod_request_header(aod_request_t *request, const char *name);
+
+/* Add a header to the answer to come. Call before aod_respond. Control characters in the value
+ * make the header be left out. */
+void aod_respond_header(aod_request_t *request, const char *name, aod_slice_t value);
+/* Answer; the body is copied. content_type NULL: none. */
+void aod_respond(aod_request_t *request, int status, const char *content_type, aod_slice_t body);
+/* Answer with a buffer whose memory the server takes over. */
+void aod_respond_buf(aod_request_t *request, int status, const char *content_type, aod_buf_t *body);
+/* Answer {"error": "<text>"} as JSON. */
+void aod_respond_error(aod_request_t *request, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

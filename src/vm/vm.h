@@ -1,0 +1,73 @@
+/* The virtual machine as a compute unit sees it: modules become native code, a process is an
+ * instance with its own memory, a message is one evaluation that is then kept or undone.
+ *
+ * Thread rules: aod_vm_t and aod_module_t may be used from any thread. An aod_instance_t belongs to
+ * one thread at a time (its lane); evaluation runs on a stack of its own. */
+#ifndef AOD_VM_VM_H
+#define AOD_VM_VM_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+typedef struct aod_vm aod_vm_t;
+typedef struct aod_module aod_module_t;
+typedef struct aod_instance aod_instance_t;
+
+typedef struct {
+  const char *cache_dir;        /* written and read; created when missing */
+  const char *shared_cache_dir; /* read only, may be NULL: what the build compiled */
+  const char *compiler;         /* NULL: clang, else cc */
+  /* Called when a module has to be compiled (and again with done = true and the time), from the
+   * thread that compiles. May be NULL. */
+  void (*on_compile)(void *context, const char *name, bool done, int64_t ms);
+  void *context;
+} aod_vm_options_t;
+
+int aod_vm_open(aod_vm_t **vm, const aod_vm_options_t *options, aod_error_t *err);
+void aod_vm_close(aod_vm_t *vm); /* after all modules and instances are gone */
+
+/* Make `wasm` runnable under the Module-Format `format` (white space around it is ignored): decode,
+ * validate, check the imports, fold, translate, compile or take all of it from the cache. Blocks
+ * for as long as compiling takes; a second caller for the same module waits for the first.
+ * `name` appears in progress and errors. The module is shared and reference-counted.
+ * AOD_EUNSUPPORTED for an unknown format or import or feature, AOD_EINPUT with offset and reason
+ * for bytes that are no valid module, AOD_ECOMPILE when the compiler fails. */
+int aod_module_load(aod_vm_t *vm, aod_slice_t wasm, aod_slice_t format, const char *name,
+                    aod_module_t **module, aod_error_t *err);
+void aod_module_release(aod_module_t *module);
+
+typedef struct {
+  uint64_t compute_limit;    /* the Compute-Limit tag */
+  uint64_t memory_cap_bytes; /* operator's cap on linear memory, 0: none */
+} aod_instance_options_t;
+
+/* A new process: memory as after loading the module. The module must outlive the instance. */
+int aod_instance_open(aod_module_t *module, const aod_instance_options_t *options,
+                      aod_instance_t **instance, aod_error_t *err);
+void aod_instance_close(aod_instance_t *instance);
+
+typedef struct {
+  bool failed;      /* the call did not return: text is the reason, e.g. "unreachable" */
+  int exit_status;  /* with failed: the status of exit(n), else -1 */
+  aod_buf_t text;   /* UTF-8: what handle returned, or the reason */
+  aod_buf_t output; /* what the program wrote to stdout and stderr, bounded */
+  double gas_used;  /* metered modules; 0 otherwise */
+} aod_evaluation_t;
+
+/* Call handle(msg, env): both are the JSON texts of wasm-host.md C.2. Afterwards the caller must
+ * decide with commit or rollback before the next call; a failed evaluation can only be rolled back.
+ * Returns an error only when nothing was evaluated (out of memory and the like). */
+int aod_instance_evaluate(aod_instance_t *instance, aod_slice_t msg, aod_slice_t env,
+                          aod_evaluation_t *evaluation, aod_error_t *err);
+void aod_instance_commit(aod_instance_t *instance);   /* cost: the cards that the call marked */
+void aod_instance_rollback(aod_instance_t *instance); /* cost: the same */
+void aod_evaluation_free(aod_evaluation_t *evaluation);
+
+/* The committed linear memory: its size, and a private copy-out of a range. */
+uint64_t aod_instance_memory_bytes(const aod_instance_t *instance);
+void aod_instance_memory_read(const aod_instance_t *instance, uint64_t from, uint8_t *to,
+                              size_t bytes);
+/* SHA-256 of the committed memory. */
+void aod_instance_memory_sha256(const aod_instance_t *instance, uint8_t digest[32]);
+
+#endif
