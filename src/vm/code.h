@@ -1,0 +1,45 @@
+/* From module bytes to native code that can be called: decode, validate, fold, translate, compile,
+ * load; or take all of it from a cache.
+ *
+ * The cache holds, by the hash of module, pipeline version, compiler and tier, the folded module
+ * and the shared object. An entry that is missing, cut off or of another version is made anew;
+ * entries appear by rename, so any number of processes may share a directory. */
+#ifndef AOD_VM_CODE_H
+#define AOD_VM_CODE_H
+
+#include "vm/abi.h"
+#include "vm/module.h"
+
+/* How much the compiler tries. All tiers give the same results; they differ in time. */
+typedef enum {
+  AOD_TIER_OPTIMISED, /* -O2 */
+  AOD_TIER_FIRST,     /* -O0: ready within seconds */
+} aod_tier_t;
+
+typedef struct {
+  const char *cache_dir;        /* written and read; created when missing */
+  const char *shared_cache_dir; /* read only, looked at first; may be NULL */
+  const char *compiler;         /* NULL: clang, else cc; a name is searched in PATH */
+  aod_tier_t tier;
+  /* Called in the calling thread when the compiler has to run, and again with done = true and the
+   * time it took. May be NULL. */
+  void (*on_compile)(void *context, const char *name, bool done, int64_t ms);
+  void *context;
+} aod_code_options_t;
+
+typedef struct {
+  aod_wasm_module_t module;    /* of the folded bytes, which the code keeps */
+  const aod_wasm_code_t *wasm; /* entry points */
+  aod_buf_t bytes;             /* the folded module */
+  void *library;
+} aod_code_t;
+
+/* Blocks while the compiler runs. `name` appears in progress and errors. The caller owns the
+ * result and must not close it while an instance runs or refers to it. May be called from any
+ * thread. Errors: those of aod_wasm_decode and aod_wasm_validate for bytes that are no valid
+ * module, AOD_ECOMPILE with the compiler's own words, AOD_EIO for the cache directory. */
+int aod_code_load(aod_slice_t wasm, const char *name, const aod_code_options_t *options,
+                  aod_code_t **code, aod_error_t *err);
+void aod_code_close(aod_code_t *code); /* NULL is allowed */
+
+#endif
