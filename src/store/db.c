@@ -1,0 +1,340 @@
+#include "store/db.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+enum { STATEMENTS_MAX = 64, GROUP_MAX = 1000, BUSY_TIMEOUT_MS = 10000 };
+
+struct aod_db_connection {
+  sqlite3 *sqlite;
+  aod_db_connection_t *next; /* in the set of free readers */
+  int statement_count;
+  struct {
+    const char *sql;
+    sqlite3_stmt *statement;
+  } statements[STATEMENTS_MAX];
+};
+
+struct aod_db {
+  char *path;
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+  aod_db_write_t *first, *last; /* waiting, in order */
+  aod_db_connection_t *readers; /* free */
+  bool closing;
+  aod_db_connection_t *writer;
+  pthread_t thread;
+};
+
+/* ---- connections ---- */
+
+static int sqlite_fail(aod_error_t *err, sqlite3 *sqlite) {
+  int code = sqlite3_extended_errcode(sqlite);
+  bool unique = code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY;
+  const char *file = sqlite3_db_filename(sqlite, "main");
+  return aod_fail(err, unique ? AOD_EEXISTS : AOD_EIO, "database %s: %s", file ? file : "",
+                  sqlite3_errmsg(sqlite));
+}
+
+static int execute(sqlite3 *sqlite, const char *sql, aod_error_t *err) {
+  if (sqlite3_exec(sqlite, sql, NULL, NULL, NULL) == SQLITE_OK) return AOD_OK;
+  return sqlite_fail(err, sqlite);
+}
+
+static void connection_close(aod_db_connection_t *connection) {
+  if (!connection) return;
+  for (int i = 0; i < connection->statement_count; i++)
+    sqlite3_finalize(connection->statements[i].statement);
+  sqlite3_close(connection->sqlite);
+  free(connection);
+}
+
+static int connection_open(const char *path, aod_db_connection_t **out, aod_error_t *err) {
+  aod_db_connection_t *connection = aod_alloc(sizeof *connection);
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  int code = AOD_OK;
+  if (sqlite3_open_v2(path, &connection->sqlite, flags, NULL) != SQLITE_OK)
+    code = aod_fail(err, AOD_EIO, "cannot open database %s: %s", path,
+                    sqlite3_errmsg(connection->sqlite));
+  if (code == AOD_OK) sqlite3_busy_timeout(connection->sqlite, BUSY_TIMEOUT_MS);
+  if (code == AOD_OK)
+    code = execute(connection->sqlite,
+                   "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                   "PRAGMA temp_store=MEMORY;",
+                   err);
+  if (code != AOD_OK) {
+    connection_close(connection);
+    return code;
+  }
+  *out = connection;
+  return AOD_OK;
+}
+
+aod_db_connection_t *aod_db_acquire(aod_db_t *db) {
+  pthread_mutex_lock(&db->lock);
+  aod_db_connection_t *connection = db->readers;
+  if (connection) db->readers = connection->next;
+  pthread_mutex_unlock(&db->lock);
+  if (connection) return connection;
+  aod_error_t err;
+  if (connection_open(db->path, &connection, &err) == AOD_OK) return connection;
+  aod_log(AOD_LOG_ERROR, "store", "%s", err.message);
+  abort(); /* the file was opened before: out of descriptors or memory, no read can be trusted */
+}
+
+void aod_db_release(aod_db_t *db, aod_db_connection_t *connection) {
+  pthread_mutex_lock(&db->lock);
+  connection->next = db->readers;
+  db->readers = connection;
+  pthread_mutex_unlock(&db->lock);
+}
+
+/* ---- writer ---- */
+
+static void run_one(aod_db_connection_t *connection, aod_db_write_t *write) {
+  aod_error_t *err = &write->error;
+  write->code = execute(connection->sqlite, "SAVEPOINT one", err);
+  if (write->code != AOD_OK) return;
+  write->code = write->run(write, connection, err);
+  bool kept = write->code == AOD_OK;
+  int ended = execute(connection->sqlite, kept ? "RELEASE one" : "ROLLBACK TO one; RELEASE one",
+                      kept ? err : NULL);
+  if (kept) write->code = ended;
+}
+
+static void run_group(aod_db_connection_t *connection, aod_db_write_t *group) {
+  aod_error_t why;
+  int code = execute(connection->sqlite, "BEGIN IMMEDIATE", &why);
+  if (code == AOD_OK) {
+    for (aod_db_write_t *write = group; write; write = write->next) run_one(connection, write);
+    code = execute(connection->sqlite, "COMMIT", &why);
+    if (code != AOD_OK) execute(connection->sqlite, "ROLLBACK", NULL);
+  }
+  if (code != AOD_OK) aod_log(AOD_LOG_ERROR, "store", "%s", why.message);
+  for (aod_db_write_t *write = group, *next; write; write = next) {
+    next = write->next;
+    if (code != AOD_OK && write->code == AOD_OK) {
+      write->code = code;
+      write->error = why;
+    }
+    write->done(write);
+  }
+}
+
+/* Cut the first GROUP_MAX waiting writes off the queue. Called with the lock held. */
+static aod_db_write_t *take_group(aod_db_t *db) {
+  aod_db_write_t *group = db->first, *end = group;
+  for (int i = 1; i < GROUP_MAX && end->next; i++) end = end->next;
+  db->first = end->next;
+  if (!db->first) db->last = NULL;
+  end->next = NULL;
+  return group;
+}
+
+static void *write_groups(void *argument) {
+  aod_db_t *db = argument;
+  pthread_mutex_lock(&db->lock);
+  for (;;) {
+    if (db->first) {
+      aod_db_write_t *group = take_group(db);
+      pthread_mutex_unlock(&db->lock);
+      run_group(db->writer, group);
+      pthread_mutex_lock(&db->lock);
+    } else if (db->closing) {
+      break;
+    } else {
+      pthread_cond_wait(&db->wake, &db->lock);
+    }
+  }
+  pthread_mutex_unlock(&db->lock);
+  return NULL;
+}
+
+void aod_db_submit(aod_db_t *db, aod_db_write_t *write) {
+  write->next = NULL;
+  write->code = AOD_OK;
+  pthread_mutex_lock(&db->lock);
+  if (db->last)
+    db->last->next = write;
+  else
+    db->first = write;
+  db->last = write;
+  pthread_cond_signal(&db->wake);
+  pthread_mutex_unlock(&db->lock);
+}
+
+/* ---- waiting for one write ---- */
+
+typedef struct {
+  aod_db_write_t outer;
+  aod_db_write_t *inner;
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+  bool finished;
+} waiting_t;
+
+static int waiting_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
+  waiting_t *waiting = (waiting_t *)write;
+  return waiting->inner->run(waiting->inner, connection, err);
+}
+
+static void waiting_done(aod_db_write_t *write) {
+  waiting_t *waiting = (waiting_t *)write;
+  pthread_mutex_lock(&waiting->lock);
+  waiting->finished = true;
+  pthread_cond_signal(&waiting->wake);
+  pthread_mutex_unlock(&waiting->lock);
+}
+
+int aod_db_write(aod_db_t *db, aod_db_write_t *write, aod_error_t *err) {
+  waiting_t waiting = {.outer = {.run = waiting_run, .done = waiting_done},
+                       .inner = write,
+                       .lock = PTHREAD_MUTEX_INITIALIZER,
+                       .wake = PTHREAD_COND_INITIALIZER};
+  aod_db_submit(db, &waiting.outer);
+  pthread_mutex_lock(&waiting.lock);
+  while (!waiting.finished) pthread_cond_wait(&waiting.wake, &waiting.lock);
+  pthread_mutex_unlock(&waiting.lock);
+  if (waiting.outer.code != AOD_OK && err) *err = waiting.outer.error;
+  return waiting.outer.code;
+}
+
+/* ---- opening ---- */
+
+static int read_version(sqlite3 *sqlite, int *version, aod_error_t *err) {
+  sqlite3_stmt *statement;
+  if (sqlite3_prepare_v2(sqlite, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+    return sqlite_fail(err, sqlite);
+  int row = sqlite3_step(statement);
+  *version = row == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
+  sqlite3_finalize(statement);
+  return row == SQLITE_ROW ? AOD_OK : sqlite_fail(err, sqlite);
+}
+
+static int prepare_schema(aod_db_t *db, const char *schema, int version, aod_error_t *err) {
+  sqlite3 *sqlite = db->writer->sqlite;
+  int found;
+  int code = read_version(sqlite, &found, err);
+  if (code != AOD_OK || found == version) return code;
+  if (found != 0)
+    return aod_fail(
+        err, AOD_EUNSUPPORTED,
+        "database %s has format %d, this aod reads format %d; use the aod that wrote it", db->path,
+        found, version);
+  aod_buf_t sql = {0};
+  aod_buf_printf(&sql, "BEGIN; %s; PRAGMA user_version=%d; COMMIT;", schema, version);
+  aod_buf_terminate(&sql);
+  code = execute(sqlite, (const char *)sql.ptr, err);
+  aod_buf_free(&sql);
+  return code;
+}
+
+int aod_db_open(aod_db_t **out, const char *path, const char *schema, int version,
+                aod_error_t *err) {
+  aod_db_t *db = aod_alloc(sizeof *db);
+  db->path = aod_strdup(path);
+  pthread_mutex_init(&db->lock, NULL);
+  pthread_cond_init(&db->wake, NULL);
+  int code = connection_open(path, &db->writer, err);
+  if (code == AOD_OK) code = prepare_schema(db, schema, version, err);
+  if (code != AOD_OK) {
+    connection_close(db->writer);
+    free(db->path);
+    free(db);
+    return code;
+  }
+  aod_assert(pthread_create(&db->thread, NULL, write_groups, db) == 0);
+  pthread_setname_np(db->thread, "store-writer");
+  *out = db;
+  return AOD_OK;
+}
+
+void aod_db_close(aod_db_t *db) {
+  if (!db) return;
+  pthread_mutex_lock(&db->lock);
+  db->closing = true;
+  pthread_cond_signal(&db->wake);
+  pthread_mutex_unlock(&db->lock);
+  pthread_join(db->thread, NULL);
+  for (aod_db_connection_t *reader = db->readers, *next; reader; reader = next) {
+    next = reader->next;
+    connection_close(reader);
+  }
+  connection_close(db->writer);
+  pthread_cond_destroy(&db->wake);
+  pthread_mutex_destroy(&db->lock);
+  free(db->path);
+  free(db);
+}
+
+/* ---- statements ---- */
+
+sqlite3_stmt *aod_db_prepare(aod_db_connection_t *connection, const char *sql) {
+  for (int i = 0; i < connection->statement_count; i++) {
+    if (connection->statements[i].sql != sql) continue;
+    sqlite3_stmt *statement = connection->statements[i].statement;
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return statement;
+  }
+  aod_assert(connection->statement_count < STATEMENTS_MAX);
+  sqlite3_stmt *statement = NULL;
+  int code =
+      sqlite3_prepare_v3(connection->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
+  if (code != SQLITE_OK)
+    aod_log(AOD_LOG_ERROR, "store", "%s in: %s", sqlite3_errmsg(connection->sqlite), sql);
+  aod_assert(code == SQLITE_OK);
+  int slot = connection->statement_count++;
+  connection->statements[slot].sql = sql;
+  connection->statements[slot].statement = statement;
+  return statement;
+}
+
+sqlite3_stmt *aod_db_prepare_once(aod_db_connection_t *connection, aod_slice_t sql,
+                                  aod_error_t *err) {
+  sqlite3_stmt *statement = NULL;
+  int code =
+      sqlite3_prepare_v2(connection->sqlite, (const char *)sql.ptr, (int)sql.len, &statement, NULL);
+  if (code == SQLITE_OK) return statement;
+  sqlite_fail(err, connection->sqlite);
+  return NULL;
+}
+
+void aod_db_bind(sqlite3_stmt *statement, int index, aod_slice_t blob) {
+  const void *bytes = blob.len ? blob.ptr : (const uint8_t *)"";
+  aod_assert(sqlite3_bind_blob64(statement, index, bytes, blob.len, SQLITE_STATIC) == SQLITE_OK);
+}
+
+void aod_db_bind_text(sqlite3_stmt *statement, int index, aod_slice_t text) {
+  const char *bytes = text.len ? (const char *)text.ptr : "";
+  aod_assert(sqlite3_bind_text64(statement, index, bytes, text.len, SQLITE_STATIC, SQLITE_UTF8) ==
+             SQLITE_OK);
+}
+
+void aod_db_bind_int(sqlite3_stmt *statement, int index, int64_t value) {
+  aod_assert(sqlite3_bind_int64(statement, index, value) == SQLITE_OK);
+}
+
+aod_slice_t aod_db_column(sqlite3_stmt *statement, int index) {
+  const void *bytes = sqlite3_column_blob(statement, index);
+  return aod_slice(bytes, (size_t)sqlite3_column_bytes(statement, index));
+}
+
+int aod_db_step(sqlite3_stmt *statement, aod_error_t *err) {
+  int code = sqlite3_step(statement);
+  if (code == SQLITE_ROW) return 1;
+  if (code == SQLITE_DONE) return 0;
+  return sqlite_fail(err, sqlite3_db_handle(statement));
+}
+
+void aod_db_reset(sqlite3_stmt *statement) {
+  sqlite3_reset(statement);
+}
+
+int aod_db_run(sqlite3_stmt *statement, aod_error_t *err) {
+  int code = aod_db_step(statement, err);
+  sqlite3_reset(statement);
+  return code < 0 ? code : AOD_OK;
+}
