@@ -1,0 +1,254 @@
+/* The schedule in SQLite: one table, a row a record, blobs inline. Pages of a process are index
+ * ranges over (process, nonce) and (process, timestamp), so they cost the same at its end as at its
+ * start. */
+#include "store/schedule.h"
+
+#include <stdlib.h>
+
+#include "store/db.h"
+
+static const char schema[] =
+    "CREATE TABLE record ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " process BLOB NOT NULL, nonce INTEGER NOT NULL, timestamp_ms INTEGER NOT NULL,"
+    " block_height INTEGER NOT NULL, assignment_id BLOB NOT NULL, message_id BLOB NOT NULL,"
+    " hash_chain BLOB NOT NULL, dedupe BLOB, assignment BLOB NOT NULL, item BLOB);"
+    "CREATE UNIQUE INDEX record_nonce ON record (process, nonce);"
+    "CREATE INDEX record_time ON record (process, timestamp_ms);"
+    "CREATE UNIQUE INDEX record_assignment ON record (assignment_id);"
+    "CREATE UNIQUE INDEX record_message ON record (message_id) WHERE item IS NOT NULL;"
+    "CREATE UNIQUE INDEX record_dedupe ON record (process, dedupe) WHERE dedupe IS NOT NULL;"
+    "CREATE TABLE publisher (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL);"
+    "INSERT INTO publisher VALUES (1, 0)";
+
+#define COLUMNS                                                                                    \
+  "seq, process, nonce, timestamp_ms, block_height, assignment_id, message_id, hash_chain, "       \
+  "dedupe, assignment, item"
+
+struct aod_schedule {
+  aod_db_t *db;
+};
+
+int aod_schedule_open(aod_schedule_t **out, const char *path, aod_error_t *err) {
+  aod_db_t *db;
+  int code = aod_db_open(&db, path, schema, 1, err);
+  if (code != AOD_OK) return code;
+  *out = aod_alloc(sizeof **out);
+  (*out)->db = db;
+  return AOD_OK;
+}
+
+void aod_schedule_close(aod_schedule_t *schedule) {
+  if (!schedule) return;
+  aod_db_close(schedule->db);
+  free(schedule);
+}
+
+/* ---- append ---- */
+
+typedef struct {
+  aod_db_write_t write;
+  aod_append_t *append;
+} append_write_t;
+
+static int check_next_nonce(aod_db_connection_t *connection, const aod_record_t *record,
+                            aod_error_t *err) {
+  sqlite3_stmt *last = aod_db_prepare(
+      connection, "SELECT nonce FROM record WHERE process = ? ORDER BY nonce DESC LIMIT 1");
+  aod_db_bind(last, 1, aod_slice(record->process, 32));
+  int row = aod_db_step(last, err);
+  uint64_t next = row == 1 ? (uint64_t)sqlite3_column_int64(last, 0) + 1 : 0;
+  aod_db_reset(last);
+  if (row < 0) return row;
+  if (record->nonce == next) return AOD_OK;
+  return aod_fail(err, AOD_EINTERNAL, "nonce %llu is not the next one, %llu is",
+                  (unsigned long long)record->nonce, (unsigned long long)next);
+}
+
+static int append_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
+  aod_record_t *record = &((append_write_t *)write)->append->record;
+  int code = check_next_nonce(connection, record, err);
+  if (code != AOD_OK) return code;
+  sqlite3_stmt *insert = aod_db_prepare(
+      connection, "INSERT INTO record (process, nonce, timestamp_ms, block_height, assignment_id,"
+                  " message_id, hash_chain, dedupe, assignment, item)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  aod_db_bind(insert, 1, aod_slice(record->process, 32));
+  aod_db_bind_int(insert, 2, (int64_t)record->nonce);
+  aod_db_bind_int(insert, 3, record->timestamp_ms);
+  aod_db_bind_int(insert, 4, (int64_t)record->block_height);
+  aod_db_bind(insert, 5, aod_slice(record->assignment_id, 32));
+  aod_db_bind(insert, 6, aod_slice(record->message_id, 32));
+  aod_db_bind(insert, 7, aod_slice(record->hash_chain, 32));
+  if (record->has_dedupe) aod_db_bind(insert, 8, aod_slice(record->dedupe, AOD_DEDUPE_BYTES));
+  aod_db_bind(insert, 9, record->assignment);
+  if (record->item.len) aod_db_bind(insert, 10, record->item);
+  code = aod_db_run(insert, err);
+  if (code == AOD_OK) record->seq = (uint64_t)sqlite3_last_insert_rowid(sqlite3_db_handle(insert));
+  return code;
+}
+
+static void append_done(aod_db_write_t *write) {
+  append_write_t *append = (append_write_t *)write;
+  append->append->done(append->append, write->code, &write->error);
+  free(append);
+}
+
+void aod_schedule_append(aod_schedule_t *schedule, aod_append_t *append) {
+  append_write_t *write = aod_alloc(sizeof *write);
+  write->write.run = append_run;
+  write->write.done = append_done;
+  write->append = append;
+  aod_db_submit(schedule->db, &write->write);
+}
+
+/* ---- reading ---- */
+
+static void copy_id(uint8_t *to, aod_slice_t from) {
+  aod_assert(from.len == 32);
+  memcpy(to, from.ptr, 32);
+}
+
+static void read_record(sqlite3_stmt *row, aod_arena_t *arena, aod_record_t *record) {
+  *record = (aod_record_t){.seq = (uint64_t)sqlite3_column_int64(row, 0),
+                           .nonce = (uint64_t)sqlite3_column_int64(row, 2),
+                           .timestamp_ms = sqlite3_column_int64(row, 3),
+                           .block_height = (uint64_t)sqlite3_column_int64(row, 4)};
+  copy_id(record->process, aod_db_column(row, 1));
+  copy_id(record->assignment_id, aod_db_column(row, 5));
+  copy_id(record->message_id, aod_db_column(row, 6));
+  copy_id(record->hash_chain, aod_db_column(row, 7));
+  aod_slice_t dedupe = aod_db_column(row, 8);
+  record->has_dedupe = dedupe.len == AOD_DEDUPE_BYTES;
+  if (record->has_dedupe) memcpy(record->dedupe, dedupe.ptr, AOD_DEDUPE_BYTES);
+  record->assignment = aod_arena_copy(arena, aod_db_column(row, 9));
+  aod_slice_t item = aod_db_column(row, 10);
+  if (item.len) record->item = aod_arena_copy(arena, item);
+}
+
+/* Read the first row of a bound statement, reset it, give the connection back. */
+static int read_one(aod_schedule_t *schedule, aod_db_connection_t *connection,
+                    sqlite3_stmt *statement, aod_arena_t *arena, aod_record_t *record,
+                    aod_error_t *err) {
+  int row = aod_db_step(statement, err);
+  if (row == 1) read_record(statement, arena, record);
+  aod_db_reset(statement);
+  aod_db_release(schedule->db, connection);
+  if (row < 0) return row;
+  return row == 1 ? AOD_OK : aod_fail(err, AOD_ENOTFOUND, "Message or Process not found");
+}
+
+/* Read all rows of a bound statement, reset it, give the connection back. */
+static int read_all(aod_schedule_t *schedule, aod_db_connection_t *connection,
+                    sqlite3_stmt *statement, aod_arena_t *arena, aod_records_t *records,
+                    aod_error_t *err) {
+  size_t cap = 0;
+  int row;
+  *records = (aod_records_t){0};
+  while ((row = aod_db_step(statement, err)) == 1) {
+    if (records->count == cap) {
+      cap = cap ? cap * 2 : 16;
+      aod_record_t *grown = aod_arena_alloc(arena, cap * sizeof *grown);
+      if (records->count) memcpy(grown, records->list, records->count * sizeof *grown);
+      records->list = grown;
+    }
+    read_record(statement, arena, &records->list[records->count++]);
+  }
+  aod_db_reset(statement);
+  aod_db_release(schedule->db, connection);
+  return row < 0 ? row : AOD_OK;
+}
+
+int aod_schedule_last(aod_schedule_t *schedule, const uint8_t *process, aod_arena_t *arena,
+                      aod_record_t *record, aod_error_t *err) {
+  aod_db_connection_t *connection = aod_db_acquire(schedule->db);
+  sqlite3_stmt *statement = aod_db_prepare(
+      connection, "SELECT " COLUMNS " FROM record WHERE process = ? ORDER BY nonce DESC LIMIT 1");
+  aod_db_bind(statement, 1, aod_slice(process, 32));
+  return read_one(schedule, connection, statement, arena, record, err);
+}
+
+int aod_schedule_at(aod_schedule_t *schedule, const uint8_t *process, uint64_t nonce,
+                    aod_arena_t *arena, aod_record_t *record, aod_error_t *err) {
+  aod_db_connection_t *connection = aod_db_acquire(schedule->db);
+  sqlite3_stmt *statement =
+      aod_db_prepare(connection, "SELECT " COLUMNS " FROM record WHERE process = ? AND nonce = ?");
+  aod_db_bind(statement, 1, aod_slice(process, 32));
+  aod_db_bind_int(statement, 2, (int64_t)nonce);
+  return read_one(schedule, connection, statement, arena, record, err);
+}
+
+int aod_schedule_find(aod_schedule_t *schedule, const uint8_t *id, aod_arena_t *arena,
+                      aod_record_t *record, aod_error_t *err) {
+  aod_db_connection_t *connection = aod_db_acquire(schedule->db);
+  sqlite3_stmt *statement = aod_db_prepare(
+      connection, "SELECT " COLUMNS " FROM record WHERE message_id = ?1 AND item IS NOT NULL"
+                  " UNION ALL SELECT " COLUMNS " FROM record WHERE assignment_id = ?1 LIMIT 1");
+  aod_db_bind(statement, 1, aod_slice(id, 32));
+  return read_one(schedule, connection, statement, arena, record, err);
+}
+
+int aod_schedule_find_dedupe(aod_schedule_t *schedule, const uint8_t *process,
+                             const uint8_t dedupe[AOD_DEDUPE_BYTES], aod_arena_t *arena,
+                             aod_record_t *record, aod_error_t *err) {
+  aod_db_connection_t *connection = aod_db_acquire(schedule->db);
+  sqlite3_stmt *statement =
+      aod_db_prepare(connection, "SELECT " COLUMNS " FROM record WHERE process = ? AND dedupe = ?");
+  aod_db_bind(statement, 1, aod_slice(process, 32));
+  aod_db_bind(statement, 2, aod_slice(dedupe, AOD_DEDUPE_BYTES));
+  return read_one(schedule, connection, statement, arena, record, err);
+}
+
+int aod_schedule_range(aod_schedule_t *schedule, const uint8_t *process, aod_range_key_t key,
+                       int64_t from, int64_t to, size_t limit, aod_arena_t *arena,
+                       aod_records_t *records, aod_error_t *err) {
+  static const char by_nonce[] = "SELECT " COLUMNS " FROM record WHERE process = ?"
+                                 " AND nonce BETWEEN ? AND ? ORDER BY nonce LIMIT ?";
+  static const char by_time[] = "SELECT " COLUMNS " FROM record WHERE process = ?"
+                                " AND timestamp_ms BETWEEN ? AND ? ORDER BY timestamp_ms LIMIT ?";
+  aod_db_connection_t *connection = aod_db_acquire(schedule->db);
+  sqlite3_stmt *statement = aod_db_prepare(connection, key == AOD_BY_NONCE ? by_nonce : by_time);
+  aod_db_bind(statement, 1, aod_slice(process, 32));
+  aod_db_bind_int(statement, 2, from);
+  aod_db_bind_int(statement, 3, to);
+  aod_db_bind_int(statement, 4, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
+  return read_all(schedule, connection, statement, arena, records, err);
+}
+
+/* ---- publisher ---- */
+
+int aod_schedule_after(aod_schedule_t *schedule, uint64_t after, size_t limit, aod_arena_t *arena,
+                       aod_records_t *records, aod_error_t *err) {
+  aod_db_connection_t *connection = aod_db_acquire(schedule->db);
+  sqlite3_stmt *statement = aod_db_prepare(
+      connection, "SELECT " COLUMNS " FROM record WHERE seq > ? ORDER BY seq LIMIT ?");
+  aod_db_bind_int(statement, 1, (int64_t)after);
+  aod_db_bind_int(statement, 2, (int64_t)limit);
+  return read_all(schedule, connection, statement, arena, records, err);
+}
+
+int aod_schedule_published(aod_schedule_t *schedule, uint64_t *seq, aod_error_t *err) {
+  aod_db_connection_t *connection = aod_db_acquire(schedule->db);
+  sqlite3_stmt *statement = aod_db_prepare(connection, "SELECT seq FROM publisher");
+  int row = aod_db_step(statement, err);
+  if (row == 1) *seq = (uint64_t)sqlite3_column_int64(statement, 0);
+  aod_db_reset(statement);
+  aod_db_release(schedule->db, connection);
+  return row < 0 ? row : AOD_OK;
+}
+
+typedef struct {
+  aod_db_write_t write;
+  uint64_t seq;
+} published_write_t;
+
+static int published_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
+  sqlite3_stmt *update = aod_db_prepare(connection, "UPDATE publisher SET seq = ?");
+  aod_db_bind_int(update, 1, (int64_t)((published_write_t *)write)->seq);
+  return aod_db_run(update, err);
+}
+
+int aod_schedule_set_published(aod_schedule_t *schedule, uint64_t seq, aod_error_t *err) {
+  published_write_t write = {.write = {.run = published_run}, .seq = seq};
+  return aod_db_write(schedule->db, &write.write, err);
+}
