@@ -21,7 +21,9 @@
  * Calls. A Wasm function is a C function whose first parameter is the instance. `depth` counts
  * active calls down to 0, `fuel` counts the work down; both are set by the runtime before it
  * enters. Values cross to host functions and through trampolines as 64-bit slots: i32 and f32 bits
- * zero-extended, v128 in two slots; arguments in order, results over them from slot 0.
+ * zero-extended, v128 in two slots, a reference in three (the fields of aod_wasm_ref_t in order);
+ * arguments in order, results over them from slot 0. A host function is given the calling instance.
+ * A function with several results returns them as a C struct.
  *
  * Floats. An arithmetic operation whose result is NaN yields x86's default NaN (0xffc00000,
  * 0xfff8000000000000), whatever its operands; moves, loads, stores, neg, abs, copysign are bit
@@ -31,10 +33,11 @@
 
 #include <stdint.h>
 
-#define AOD_ABI_VERSION  1
-#define AOD_CARD_SHIFT   12 /* a card is 4 KiB: an operating-system page */
-#define AOD_CARD_OVERLAP 16 /* bytes of the next card that a marked card's store may have reached  \
-                             */
+#define AOD_ABI_VERSION 1
+#define AOD_CARD_SHIFT  12 /* a card is 4 KiB: an operating-system page */
+#define AOD_CARD_OVERLAP                                                                           \
+  16 /* bytes of the next card that a marked card's store may have reached                         \
+      */
 
 typedef enum {
   AOD_TRAP_NONE,
@@ -55,8 +58,8 @@ typedef struct aod_wasm_instance aod_wasm_instance_t;
 typedef void (*aod_wasm_function_t)(void); /* cast to the real type before calling */
 typedef void (*aod_wasm_host_t)(aod_wasm_instance_t *instance, uint64_t *slots);
 
-/* A funcref. `type` is the number the translator gave to the structural type; null has code NULL.
- */
+/* A funcref: `type` is the number of the structural type (aod_wasm_type_t), never 0. An externref:
+ * `code` is the host's own value, `type` 0. A null reference is all zero. */
 typedef struct {
   aod_wasm_function_t code;
   aod_wasm_instance_t *instance;

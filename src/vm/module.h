@@ -171,6 +171,11 @@ static inline const aod_wasm_type_t *aod_wasm_function_type(const aod_wasm_modul
 aod_wasm_value_t aod_wasm_evaluate(const aod_wasm_expression_t *expression,
                                    uint64_t *const *globals);
 
+/* The number of address bits that reach every byte which the module's memory may ever have: the
+ * runtime reserves 2^bits and 4 GiB more, and generated code tests nothing but the bits above. 32
+ * for a 32-bit memory; for a 64-bit one from the declared maximum, at most 34 (16 GiB). */
+uint32_t aod_wasm_memory_bits(const aod_wasm_module_t *module);
+
 /* "i32", "funcref", ... */
 const char *aod_wasm_valtype_name(aod_wasm_valtype_t type);
 
