@@ -37,6 +37,9 @@ int aod_item_parse(aod_slice_t raw, aod_arena_t *arena, aod_item_t *item, aod_er
 /* Verify the signature of a parsed item. AOD_ESIGNATURE naming the reason. */
 int aod_item_verify(const aod_item_t *item, aod_error_t *err);
 
+/* The 48 bytes that the signature covers. */
+void aod_item_deep_hash(const aod_item_t *item, uint8_t digest[48]);
+
 /* What a new item is made of. target and anchor: 32 raw bytes or empty. */
 typedef struct {
   aod_slice_t target, anchor;
@@ -53,6 +56,10 @@ int aod_item_sign(const aod_item_fields_t *fields, const aod_signer_t *signer, a
 bool aod_tags_find(const aod_tags_t *tags, const char *name, aod_slice_t *value);
 /* Is there a tag `name` with exactly this value? */
 bool aod_tags_has(const aod_tags_t *tags, const char *name, const char *value);
+
+/* The limits for tags of new items, stricter than for items read: at most 128, names of 1 to 1024
+ * bytes, values of at most 3072. AOD_EINPUT naming the tag. */
+int aod_tags_check(const aod_tags_t *tags, aod_error_t *err);
 
 /* Avro form of the tags as items carry them (empty for no tags). */
 void aod_tags_encode(const aod_tags_t *tags, aod_buf_t *bytes);

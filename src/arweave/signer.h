@@ -7,7 +7,8 @@
 
 typedef struct aod_signer aod_signer_t; /* immutable after creation: share between threads */
 
-/* From the text of an RSA-4096 JWK (arweave.md 1.2). AOD_EINPUT naming the missing member. */
+/* From the text of a JWK: RSA-4096 (arweave.md 1.2). AOD_EINPUT naming the member that is missing
+ * or does not fit the others. */
 int aod_signer_from_jwk(aod_slice_t json, aod_signer_t **signer, aod_error_t *err);
 void aod_signer_free(aod_signer_t *signer);
 
