@@ -1,0 +1,118 @@
+#include "ao/schedule_json.h"
+
+#include "ao/address.h"
+#include "ao/assignment.h"
+#include "ao/message.h"
+
+static void write_base64url(aod_buf_t *json, const char *name, aod_slice_t bytes) {
+  aod_arena_t arena = {0};
+  aod_json_key_string(json, name, aod_ao_base64url(&arena, bytes));
+  aod_arena_free(&arena);
+}
+
+static void write_null(aod_buf_t *json, const char *name) {
+  aod_json_key_raw(json, name, AOD_TEXT("null"));
+}
+
+static void write_owner(aod_buf_t *json, const aod_item_t *item) {
+  aod_json_key(json, "owner");
+  aod_buf_byte(json, '{');
+  write_base64url(json, "address", aod_slice(item->address, 32));
+  write_base64url(json, "key", item->owner);
+  aod_buf_byte(json, '}');
+}
+
+/* The 32 anchor bytes as text where they are text: what aos puts there is. */
+static void write_anchor(aod_buf_t *json, const aod_item_t *item, bool show_binary) {
+  if (item->anchor.len && aod_utf8_valid(item->anchor))
+    aod_json_key_string(json, "anchor", item->anchor);
+  else if (item->anchor.len && show_binary)
+    write_base64url(json, "anchor", item->anchor);
+  else
+    write_null(json, "anchor");
+}
+
+static void write_tags(aod_buf_t *json, const aod_item_t *item) {
+  aod_json_key(json, "tags");
+  aod_tags_write(&item->tags, json);
+}
+
+/* Data of a process is null when it is no text; data of a message is damaged then, as the reference
+ * does: what the process sees must be the same everywhere. */
+static void write_data(aod_buf_t *json, const aod_item_t *item, bool is_process) {
+  if (is_process && !aod_utf8_valid(item->data))
+    write_null(json, "data");
+  else
+    aod_json_key_string(json, "data", item->data);
+}
+
+static void write_target(aod_buf_t *json, const aod_item_t *item, bool is_process) {
+  if (is_process && item->target.len == 0)
+    write_null(json, "target");
+  else
+    write_base64url(json, "target", item->target);
+}
+
+static bool is_process_record(const aod_scheduled_t *scheduled) {
+  aod_slice_t message;
+  return !aod_tags_find(&scheduled->assignment.tags, "Message", &message);
+}
+
+static void write_message(aod_buf_t *json, const aod_scheduled_t *scheduled) {
+  const aod_item_t *item = &scheduled->item;
+  bool is_process = is_process_record(scheduled);
+  aod_buf_byte(json, '{');
+  write_base64url(json, "id", aod_slice(item->id, 32));
+  write_owner(json, item);
+  write_data(json, item, is_process);
+  write_tags(json, item);
+  write_base64url(json, "signature", item->signature);
+  write_anchor(json, item, false);
+  write_target(json, item, is_process);
+  aod_buf_byte(json, '}');
+}
+
+static void write_assignment(aod_buf_t *json, const aod_item_t *item, bool show_anchor) {
+  aod_buf_byte(json, '{');
+  write_base64url(json, "id", aod_slice(item->id, 32));
+  write_owner(json, item);
+  write_tags(json, item);
+  write_base64url(json, "signature", item->signature);
+  write_anchor(json, item, show_anchor);
+  aod_json_key_string(json, "target", AOD_TEXT(""));
+  aod_buf_byte(json, '}');
+}
+
+void aod_schedule_node_write(const aod_scheduled_t *scheduled, bool show_anchor, aod_buf_t *json) {
+  aod_buf_byte(json, '{');
+  aod_json_key(json, "message");
+  if (scheduled->has_item)
+    write_message(json, scheduled);
+  else
+    aod_buf_text(json, "null");
+  aod_json_key(json, "assignment");
+  write_assignment(json, &scheduled->assignment, show_anchor);
+  aod_buf_byte(json, '}');
+}
+
+int aod_schedule_process_write(const aod_scheduled_t *scheduled, aod_buf_t *json,
+                               aod_error_t *err) {
+  aod_assignment_t assignment;
+  int code = aod_assignment_parse(&scheduled->assignment, &assignment, err);
+  if (code != AOD_OK) return code;
+  const aod_item_t *item = &scheduled->item;
+  aod_slice_t block = AOD_EMPTY;
+  aod_tags_find(&scheduled->assignment.tags, "Block-Height", &block);
+  aod_buf_byte(json, '{');
+  write_base64url(json, "process_id", aod_slice(item->id, 32));
+  aod_json_key_string(json, "block", block);
+  write_owner(json, item);
+  write_tags(json, item);
+  aod_json_key_int(json, "timestamp", assignment.timestamp_ms);
+  write_data(json, item, true);
+  write_anchor(json, item, false);
+  write_base64url(json, "signature", item->signature);
+  write_target(json, item, true);
+  aod_buf_byte(json, '}');
+  return AOD_OK;
+}

@@ -1,0 +1,16 @@
+/* The scheduler's JSON: nodes, pages, processes. Source: shared/spec/units.md 3.6 and 3.7. */
+#ifndef AOD_AO_SCHEDULE_JSON_H
+#define AOD_AO_SCHEDULE_JSON_H
+
+#include "ao/units.h"
+#include "base/json.h"
+
+/* {"message": {...}|null, "assignment": {...}}; `show_anchor`: a binary anchor of the assignment as
+ * base64url instead of null. */
+void aod_schedule_node_write(const aod_scheduled_t *scheduled, bool show_anchor, aod_buf_t *json);
+
+/* The answer of /processes/<id> for the record of nonce 0. AOD_EINPUT when its assignment is
+ * malformed. */
+int aod_schedule_process_write(const aod_scheduled_t *scheduled, aod_buf_t *json, aod_error_t *err);
+
+#endif

@@ -1,0 +1,81 @@
+/* The units as their neighbours see them: each asks the next through one of these narrow
+ * interfaces. When units live in one program the other unit fills the table with its own functions;
+ * apart, the same table speaks the public protocol over HTTP.
+ *
+ * Ids are 32 raw bytes. Calls may come from any thread. */
+#ifndef AOD_AO_UNITS_H
+#define AOD_AO_UNITS_H
+
+#include "arweave/item.h"
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+
+/* ---- the scheduler, as messengers and compute units see it ---- */
+
+/* One scheduled message: its assignment and, unless the assignment stands alone, its item. */
+typedef struct {
+  aod_item_t assignment;
+  bool has_item;
+  aod_item_t item;
+} aod_scheduled_t;
+
+typedef struct {
+  aod_scheduled_t *list;
+  size_t count;
+} aod_scheduled_list_t;
+
+/* A request to order something. Kept alive by the caller until `done`, which may be called before
+ * `post` returns, from any thread. */
+typedef struct aod_post aod_post_t;
+struct aod_post {
+  aod_slice_t raw;     /* a signed Message or Process item; or empty, then: */
+  uint8_t process[32]; /*   assign the transaction `assign` */
+  uint8_t assign[32];  /*   to `process` */
+  aod_slice_t exclude; /*   comma-separated field names */
+  /* AOD_OK: the record is on disk. AOD_EEXISTS: it was there before; id is filled too. */
+  void (*done)(aod_post_t *post, int code, const aod_error_t *err);
+  uint8_t id[32];       /* out: item id, for an assignment the assignment's id */
+  int64_t timestamp_ms; /* out: when it was answered */
+};
+
+typedef struct {
+  void *context;
+  void (*post)(void *context, aod_post_t *post);
+  /* By item id or assignment id. AOD_ENOTFOUND. Results live in `arena`. */
+  int (*find)(void *context, const uint8_t id[32], aod_arena_t *arena, aod_scheduled_t *scheduled,
+              aod_error_t *err);
+  /* Records of a process from a nonce on, ascending. None: an empty list. */
+  int (*range)(void *context, const uint8_t process[32], uint64_t from_nonce, size_t limit,
+               aod_arena_t *arena, aod_scheduled_list_t *list, aod_error_t *err);
+} aod_scheduler_t;
+
+/* ---- the compute unit, as messengers see it ---- */
+
+typedef struct aod_result_call aod_result_call_t;
+struct aod_result_call {
+  uint8_t process[32], message[32]; /* message: item or assignment id */
+  /* AOD_OK: `body` is the JSON of GET /result. Called once, from any thread. */
+  void (*done)(aod_result_call_t *call, int code, const aod_error_t *err);
+  aod_buf_t body; /* out: the caller's to free */
+};
+
+typedef struct {
+  void *context;
+  void (*result)(void *context, aod_result_call_t *call);
+} aod_computer_t;
+
+/* ---- Arweave, as all see it ---- */
+
+typedef struct {
+  void *context;
+  /* A transaction or data item by id: everything but `raw` is filled; owner, signature and anchor
+   * may be empty where the gateway does not know them. AOD_ENOTFOUND. */
+  int (*find)(void *context, const uint8_t id[32], aod_arena_t *arena, aod_item_t *item,
+              aod_error_t *err);
+  /* Store a signed item for good; storing it again is no error. Blocks until it is on disk. */
+  int (*upload)(void *context, aod_slice_t raw, aod_error_t *err);
+  uint64_t (*height)(void *context); /* the newest block's */
+} aod_gateway_t;
+
+#endif
