@@ -94,12 +94,11 @@ int aod_item_parse(aod_slice_t raw, aod_arena_t *arena, aod_item_t *item, aod_er
 
 /* ---- the signed message ---- */
 
-enum { TYPE_COUNT = 8 };
 static pthread_once_t prefixes_once = PTHREAD_ONCE_INIT;
-static aod_deep_hash_t prefixes[TYPE_COUNT];
+static aod_deep_hash_t prefixes[AOD_SCHEME_END_];
 
 static void prefixes_init(void) {
-  for (int type = 0; type < TYPE_COUNT; type++) {
+  for (int type = 1; type < AOD_SCHEME_END_; type++) {
     char decimal[4];
     snprintf(decimal, sizeof decimal, "%d", type);
     aod_deep_hash_begin(&prefixes[type], 8);
@@ -112,7 +111,7 @@ static void prefixes_init(void) {
 /* The deep hash up to the owner depends on the type alone: half of its work, done once. */
 void aod__item_hash_begin(const aod_item_t *item, aod_deep_hash_t *hash) {
   pthread_once(&prefixes_once, prefixes_init);
-  aod_assert(item->signature_type >= 0 && item->signature_type < TYPE_COUNT);
+  aod_assert(item->signature_type > 0 && item->signature_type < AOD_SCHEME_END_);
   *hash = prefixes[item->signature_type];
   aod_deep_hash_add(hash, item->owner);
   aod_deep_hash_add(hash, item->target);

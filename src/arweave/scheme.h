@@ -13,7 +13,16 @@ typedef struct {
   int (*verify)(aod_slice_t owner, aod_slice_t signature, aod_slice_t message, aod_error_t *err);
 } aod_scheme_t;
 
-enum { AOD_SCHEME_ARWEAVE = 1 };
+enum {
+  AOD_SCHEME_ARWEAVE = 1,
+  AOD_SCHEME_ED25519,
+  AOD_SCHEME_ETHEREUM,
+  AOD_SCHEME_SOLANA,
+  AOD_SCHEME_APTOS,
+  AOD_SCHEME_MULTI_APTOS,
+  AOD_SCHEME_TYPED_ETHEREUM,
+  AOD_SCHEME_END_
+};
 
 const aod_scheme_t *aod_scheme_find(int type); /* NULL: unknown */
 
