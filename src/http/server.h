@@ -26,8 +26,10 @@ typedef struct {
 } aod_request_t;
 
 typedef struct {
-  const char *method;  /* "GET" */
-  const char *pattern; /* "/result/:id"; segments match whole, ":name" any, "*" the rest */
+  const char *method; /* "GET" */
+  /* "/result/:id": segments match whole, ":name" any, "*" the rest (a parameter as well, in which
+   * slashes stay). Slashes may be doubled and trail in the path; the first row that fits wins. */
+  const char *pattern;
   void (*handle)(aod_request_t *request, void *unit);
   size_t body_max; /* bytes; 0: the route takes no body (one is read and ignored up to 1 MiB) */
 } aod_route_t;
@@ -50,6 +52,8 @@ int aod_server_open(aod_server_t **server, const aod_server_options_t *options, 
 
 /* Stop accepting, then wait until requests in progress are answered, at most `grace_ms`. */
 void aod_server_drain(aod_server_t *server, int64_t grace_ms);
+/* Drain without grace: requests that still wait get 503. A unit may call aod_respond for them
+ * afterwards, as it must in any case; nobody reads that answer. NULL is fine. */
 void aod_server_close(aod_server_t *server);
 
 /* The percent-decoded value of a query parameter. False when absent; "?x" and "?x=" are present
