@@ -73,8 +73,8 @@ typedef struct {
    * may be empty where the gateway does not know them. AOD_ENOTFOUND. */
   int (*find)(void *context, const uint8_t id[32], aod_arena_t *arena, aod_item_t *item,
               aod_error_t *err);
-  /* Store a signed item for good; storing it again is no error. Blocks until it is on disk. */
-  int (*upload)(void *context, aod_slice_t raw, aod_error_t *err);
+  /* Store signed items for good; storing one again is no error. Blocks until all are on disk. */
+  int (*upload)(void *context, const aod_slice_t *raws, size_t count, aod_error_t *err);
   uint64_t (*height)(void *context); /* the newest block's */
 } aod_gateway_t;
 

@@ -48,6 +48,8 @@ struct aod_append {
   void (*done)(aod_append_t *append, int code, const aod_error_t *err);
 };
 void aod_schedule_append(aod_schedule_t *schedule, aod_append_t *append);
+/* Wait until every append submitted so far is done. */
+void aod_schedule_flush(aod_schedule_t *schedule);
 
 /* Readers: any thread; committed records only; what they return lives in `arena`. Ids are 32
  * bytes. AOD_ENOTFOUND (with a message) when there is no such record. */

@@ -1,0 +1,43 @@
+/* What the scheduler's files share. */
+#ifndef AOD_SU_INTERNAL_H
+#define AOD_SU_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/idmap.h"
+#include "base/lane.h"
+#include "store/schedule.h"
+#include "su/su.h"
+
+typedef struct aod_su_publisher aod_su_publisher_t;
+
+struct aod_su {
+  aod_schedule_t *schedule;
+  const aod_signer_t *signer;
+  const aod_gateway_t *gateway;
+  aod_scheduler_t interface;
+  aod_pool_t *pool;      /* orders and signs: as wide as the machine */
+  pthread_mutex_t lock;  /* guards processes */
+  aod_idmap_t processes; /* id to process_t of order.c: those posted to since the start */
+  aod_su_publisher_t *publisher;
+};
+
+/* order.c */
+void aod__su_post(void *su, aod_post_t *post);
+void aod__su_free_processes(aod_su_t *su);
+
+/* read.c: records as parsed items */
+int aod__su_parse_record(const aod_record_t *record, aod_arena_t *arena, aod_scheduled_t *scheduled,
+                         aod_error_t *err);
+int aod__su_find(void *su, const uint8_t id[32], aod_arena_t *arena, aod_scheduled_t *scheduled,
+                 aod_error_t *err);
+int aod__su_range(void *su, const uint8_t process[32], uint64_t from_nonce, size_t limit,
+                  aod_arena_t *arena, aod_scheduled_list_t *list, aod_error_t *err);
+
+/* publish.c */
+int aod__su_publisher_open(aod_su_publisher_t **publisher, aod_schedule_t *schedule,
+                           const aod_gateway_t *gateway, aod_error_t *err);
+void aod__su_publisher_wake(aod_su_publisher_t *publisher); /* there is something new */
+void aod__su_publisher_close(aod_su_publisher_t *publisher);
+
+#endif
