@@ -10,7 +10,7 @@
 
 enum { ITEM_BYTES_MAX = 10485760, PAGE_DEFAULT = 100, PAGE_MAX = 10000 };
 
-static const char json_type[] = "application/json";
+static const char content_json[] = "application/json";
 
 static void respond_failure(aod_request_t *request, int code, const aod_error_t *err) {
   bool business =
@@ -29,7 +29,7 @@ static void get_root(aod_request_t *request, void *unit) {
   aod_buf_t json = {0};
   aod_buf_printf(&json, "{\"address\":\"%s\",\"timestamp\":\"%" PRId64 "\"}", text,
                  aod_clock_wall_ms());
-  aod_respond_buf(request, 200, json_type, &json);
+  aod_respond_buf(request, 200, content_json, &json);
 }
 
 static void get_timestamp(aod_request_t *request, void *unit) {
@@ -37,7 +37,7 @@ static void get_timestamp(aod_request_t *request, void *unit) {
   aod_buf_t json = {0};
   aod_buf_printf(&json, "{\"block_height\":\"%012" PRIu64 "\",\"timestamp\":\"%" PRId64 "\"}",
                  gateway->height(gateway->context), aod_clock_wall_ms());
-  aod_respond_buf(request, 200, json_type, &json);
+  aod_respond_buf(request, 200, content_json, &json);
 }
 
 static void get_health(aod_request_t *request, void *unit) {
@@ -66,7 +66,7 @@ static void posted(aod_post_t *post, int code, const aod_error_t *err) {
   if (code == AOD_OK) {
     aod_buf_t json = {0};
     aod_buf_printf(&json, "{\"id\":\"%s\",\"timestamp\":%" PRId64 "}", id, timestamp_ms);
-    aod_respond_buf(request, 200, json_type, &json);
+    aod_respond_buf(request, 200, content_json, &json);
   } else {
     respond_failure(request, code, err);
   }
@@ -126,7 +126,7 @@ static void respond_node(aod_request_t *request, const aod_record_t *record) {
   bool show_anchor = aod_request_query(request, "show-anchor", &ignored);
   aod_buf_t json = {0};
   aod_schedule_node_write(&scheduled, show_anchor, &json);
-  aod_respond_buf(request, 200, json_type, &json);
+  aod_respond_buf(request, 200, content_json, &json);
 }
 
 static void get_process(aod_request_t *request, void *unit) {
@@ -141,7 +141,7 @@ static void get_process(aod_request_t *request, void *unit) {
   if (code == AOD_OK) code = aod__su_parse_record(&record, &request->arena, &scheduled, &err);
   if (code == AOD_OK) code = aod_schedule_process_write(&scheduled, &json, &err);
   if (code == AOD_OK)
-    aod_respond_buf(request, 200, json_type, &json);
+    aod_respond_buf(request, 200, content_json, &json);
   else if (code == AOD_ENOTFOUND)
     aod_respond_error(request, 400, "NotFound(\"Process not found\")");
   else
@@ -248,7 +248,7 @@ static void respond_page(aod_request_t *request, aod_su_t *su, const aod_record_
                               page.limit + 1, &request->arena, &records, &err);
   if (code == AOD_OK) code = write_edges(request, &page, &records, &json, &err);
   if (code == AOD_OK) {
-    aod_respond_buf(request, 200, json_type, &json);
+    aod_respond_buf(request, 200, content_json, &json);
     return;
   }
   aod_buf_free(&json);
