@@ -10,26 +10,50 @@
 #include "arweave/signer_internal.h"
 #include "base/json.h"
 
-static const aod__key_kind_t *const kinds[] = {&aod__key_rsa};
+static const aod__key_kind_t *const kinds[] = {&aod__key_rsa, &aod__key_ed25519,
+                                               &aod__key_secp256k1};
+enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+
+/* ---- JWK ---- */
+
+void aod__secret_free(aod_buf_t *bytes) {
+  if (bytes->ptr) OPENSSL_cleanse(bytes->ptr, bytes->cap);
+  aod_buf_free(bytes);
+}
 
 int aod__jwk_member(const json_t *jwk, const char *name, aod_buf_t *bytes, aod_error_t *err) {
   const json_t *member = json_object_get(jwk, name);
   if (!json_is_string(member)) return aod_fail(err, AOD_EINPUT, "JWK has no member \"%s\"", name);
-  aod_slice_t text = aod_slice(json_string_value(member), json_string_length(member));
-  if (aod_base64url_decode(text, bytes, NULL))
+  if (aod_base64url_decode(aod_json_slice(member), bytes, NULL))
     return aod_fail(err, AOD_EINPUT, "JWK member \"%s\" is not base64url", name);
   return AOD_OK;
 }
 
-static bool member_is(const json_t *jwk, const char *name, const char *value) {
-  const char *text = json_string_value(json_object_get(jwk, name));
-  return text && strcmp(text, value) == 0;
+int aod__jwk_member32(const json_t *jwk, const char *name, uint8_t bytes[32], aod_error_t *err) {
+  aod_buf_t decoded = {0};
+  int rc = aod__jwk_member(jwk, name, &decoded, err);
+  if (!rc && decoded.len != 32)
+    rc = aod_fail(err, AOD_EINPUT, "JWK member \"%s\" has %zu bytes, not 32", name, decoded.len);
+  if (!rc) memcpy(bytes, decoded.ptr, 32);
+  aod__secret_free(&decoded);
+  return rc;
 }
 
-/* Old key files have no "kty" and are RSA, the first kind. */
-static const aod__key_kind_t *kind_find(const json_t *jwk) {
-  if (!json_object_get(jwk, "kty")) return kinds[0];
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+void aod__jwk_write(aod_buf_t *json, const char *name, aod_slice_t bytes) {
+  aod_buf_t text = {0};
+  aod_base64url_encode(bytes, &text);
+  aod_json_key_string(json, name, aod_buf_slice(&text));
+  aod__secret_free(&text);
+}
+
+static bool member_is(const json_t *jwk, const char *name, const char *value) {
+  return aod_slice_is(aod_json_get_string(jwk, name), value);
+}
+
+/* Old key files have no "kty" and are RSA. */
+static const aod__key_kind_t *kind_of_jwk(const json_t *jwk) {
+  if (!json_object_get(jwk, "kty")) return &aod__key_rsa;
+  for (size_t i = 0; i < KIND_COUNT; i++)
     if (member_is(jwk, "kty", kinds[i]->kty) &&
         (!kinds[i]->curve || member_is(jwk, "crv", kinds[i]->curve)))
       return kinds[i];
@@ -37,7 +61,8 @@ static const aod__key_kind_t *kind_find(const json_t *jwk) {
 }
 
 static int load(const json_t *jwk, aod_signer_t **signer, aod_error_t *err) {
-  const aod__key_kind_t *kind = kind_find(jwk);
+  if (!json_is_object(jwk)) return aod_fail(err, AOD_EINPUT, "JWK is not a JSON object");
+  const aod__key_kind_t *kind = kind_of_jwk(jwk);
   if (!kind) return aod_fail(err, AOD_EINPUT, "JWK has an unsupported \"kty\" or \"crv\"");
   aod_signer_t *made = aod_alloc(sizeof *made);
   made->kind = kind;
@@ -58,11 +83,43 @@ int aod_signer_from_jwk(aod_slice_t json, aod_signer_t **signer, aod_error_t *er
   return rc;
 }
 
+void aod_signer_to_jwk(const aod_signer_t *signer, aod_buf_t *json) {
+  aod_buf_byte(json, '{');
+  aod_json_key_string(json, "kty", aod_text(signer->kind->kty));
+  if (signer->kind->curve) aod_json_key_string(json, "crv", aod_text(signer->kind->curve));
+  signer->kind->write(signer, json);
+  aod_buf_byte(json, '}');
+}
+
+/* ---- life ---- */
+
+int aod_signer_generate(const char *kind, aod_signer_t **signer, aod_error_t *err) {
+  for (size_t i = 0; i < KIND_COUNT; i++) {
+    if (strcmp(kinds[i]->name, kind) != 0) continue;
+    aod_signer_t *made = aod_alloc(sizeof *made);
+    made->kind = kinds[i];
+    int rc = made->kind->generate(made, err);
+    if (rc)
+      aod_signer_free(made);
+    else
+      *signer = made;
+    return rc;
+  }
+  return aod_fail(err, AOD_EUSAGE, "no kind of key is called \"%s\": rsa, ed25519 or secp256k1",
+                  kind);
+}
+
 void aod_signer_free(aod_signer_t *signer) {
   if (!signer) return;
   EVP_PKEY_free(signer->rsa);
   OPENSSL_cleanse(signer, sizeof *signer);
   free(signer);
+}
+
+/* ---- use ---- */
+
+const char *aod_signer_kind(const aod_signer_t *signer) {
+  return signer->kind->name;
 }
 
 int aod_signer_type(const aod_signer_t *signer) {

@@ -2,7 +2,6 @@
  * together would otherwise sign what nobody can verify. */
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
@@ -43,8 +42,7 @@ static int number_load(const json_t *jwk, size_t which, numbers_t *key, aod_erro
     key->of[which] = BN_bin2bn(bytes.ptr, (int)bytes.len, NULL);
     aod_assert(key->of[which]);
   }
-  if (bytes.ptr) OPENSSL_cleanse(bytes.ptr, bytes.cap);
-  aod_buf_free(&bytes);
+  aod__secret_free(&bytes);
   return rc;
 }
 
@@ -140,10 +138,45 @@ static int load(aod_signer_t *signer, const json_t *jwk, aod_error_t *err) {
   return rc;
 }
 
+static void numbers_get(const EVP_PKEY *key, numbers_t *of) {
+  for (size_t i = 0; i < NUMBER_COUNT; i++)
+    aod_assert(EVP_PKEY_get_bn_param(key, numbers[i].param, &of->of[i]));
+}
+
+static int generate(aod_signer_t *signer, aod_error_t *err) {
+  numbers_t key = {0};
+  EVP_PKEY *made = EVP_RSA_gen(MODULUS_BYTES * 8);
+  if (!made) return aod_fail(err, AOD_EINTERNAL, "OpenSSL could not make an RSA key");
+  numbers_get(made, &key);
+  EVP_PKEY_free(made);
+  int rc = signer_fill(signer, &key, err);
+  numbers_free(&key);
+  return rc;
+}
+
+static void write(const aod_signer_t *signer, aod_buf_t *json) {
+  numbers_t key = {0};
+  numbers_get(signer->rsa, &key);
+  for (size_t i = 0; i < NUMBER_COUNT; i++) {
+    aod_buf_t bytes = {0};
+    size_t len = (size_t)BN_num_bytes(key.of[i]);
+    aod_buf_reserve(&bytes, len);
+    bytes.len = (size_t)BN_bn2bin(key.of[i], bytes.ptr);
+    aod__jwk_write(json, numbers[i].member, aod_buf_slice(&bytes));
+    aod__secret_free(&bytes);
+  }
+  numbers_free(&key);
+}
+
 static int sign(const aod_signer_t *signer, aod_slice_t message, bool deterministic,
                 aod_buf_t *signature, aod_error_t *err) {
   return aod__rsa_sign(signer->rsa, message, deterministic ? 0 : SALT_BYTES, signature, err);
 }
 
-const aod__key_kind_t aod__key_rsa = {
-    .type = AOD_SCHEME_ARWEAVE, .kty = "RSA", .load = load, .sign = sign};
+const aod__key_kind_t aod__key_rsa = {.name = "rsa",
+                                      .type = AOD_SCHEME_ARWEAVE,
+                                      .kty = "RSA",
+                                      .load = load,
+                                      .generate = generate,
+                                      .write = write,
+                                      .sign = sign};
