@@ -80,7 +80,7 @@ typedef struct {
 /* What generated code asks of the runtime. None returns after a trap. Sizes in pages of 64 KiB or
  * bytes as named; memory_grow returns the old size in pages or -1 as the instruction does. */
 typedef struct {
-  _Noreturn void (*trap)(aod_wasm_instance_t *, int trap);
+  void (*trap)(aod_wasm_instance_t *, int trap) __attribute__((noreturn));
   int64_t (*memory_grow)(aod_wasm_instance_t *, uint64_t pages);
   void (*memory_copy)(aod_wasm_instance_t *, uint64_t to, uint64_t from, uint64_t bytes);
   void (*memory_fill)(aod_wasm_instance_t *, uint64_t to, uint32_t value, uint64_t bytes);
