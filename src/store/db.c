@@ -201,6 +201,16 @@ int aod_db_write(aod_db_t *db, aod_db_write_t *write, aod_error_t *err) {
   return waiting.outer.code;
 }
 
+static int run_nothing(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
+  (void)write, (void)connection, (void)err;
+  return AOD_OK;
+}
+
+void aod_db_flush(aod_db_t *db) {
+  aod_db_write_t last = {.run = run_nothing};
+  aod_db_write(db, &last, NULL);
+}
+
 /* ---- opening ---- */
 
 static int read_version(sqlite3 *sqlite, int *version, aod_error_t *err) {

@@ -47,6 +47,8 @@ struct aod_db_write {
 void aod_db_submit(aod_db_t *db, aod_db_write_t *write); /* any thread; sets code and error */
 /* Submit and wait for the outcome; `done` is not used. */
 int aod_db_write(aod_db_t *db, aod_db_write_t *write, aod_error_t *err);
+/* Wait until everything submitted so far is done. */
+void aod_db_flush(aod_db_t *db);
 
 /* ---- reading ---- */
 

@@ -102,14 +102,8 @@ void aod_schedule_append(aod_schedule_t *schedule, aod_append_t *append) {
   aod_db_submit(schedule->db, &write->write);
 }
 
-static int run_nothing(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
-  (void)write, (void)connection, (void)err;
-  return AOD_OK;
-}
-
 void aod_schedule_flush(aod_schedule_t *schedule) {
-  aod_db_write_t last = {.run = run_nothing};
-  aod_db_write(schedule->db, &last, NULL);
+  aod_db_flush(schedule->db);
 }
 
 /* ---- reading ---- */

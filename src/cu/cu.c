@@ -1,0 +1,34 @@
+#include <stdlib.h>
+
+#include "cu/internal.h"
+
+int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *err) {
+  aod_cu_t *cu = aod_alloc(sizeof *cu);
+  memcpy(cu->address, options->address, sizeof cu->address);
+  cu->vm = options->vm;
+  cu->scheduler = options->scheduler;
+  cu->gateway = options->gateway;
+  cu->interface = (aod_computer_t){.context = cu, .result = aod__cu_result};
+  int code = aod_results_open(&cu->results, options->results_path, err);
+  if (code != AOD_OK) {
+    free(cu);
+    return code;
+  }
+  pthread_mutex_init(&cu->lock, NULL);
+  cu->pool = aod_pool_open("cu-evaluate", 0);
+  *out = cu;
+  return AOD_OK;
+}
+
+void aod_cu_close(aod_cu_t *cu) {
+  if (!cu) return;
+  aod_pool_close(cu->pool);
+  aod__process_free_all(cu);
+  aod_results_close(cu->results);
+  pthread_mutex_destroy(&cu->lock);
+  free(cu);
+}
+
+const aod_computer_t *aod_cu_computer(aod_cu_t *cu) {
+  return &cu->interface;
+}

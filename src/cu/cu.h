@@ -1,0 +1,33 @@
+/* The compute unit: pulls each process's schedule, runs it through Wasm in order, keeps the results
+ * and answers for them.
+ *
+ * Promises: one process, one lane; a result is a function of schedule and module alone; a failed
+ * message leaves memory as it was and its nonce is consumed; results that were lost are computed
+ * again with the same outcome. */
+#ifndef AOD_CU_CU_H
+#define AOD_CU_CU_H
+
+#include "ao/units.h"
+#include "http/server.h"
+#include "vm/vm.h"
+
+typedef struct aod_cu aod_cu_t;
+
+typedef struct {
+  const char *results_path; /* the database file */
+  uint8_t address[32];      /* the unit's wallet, as GET / tells it */
+  aod_vm_t *vm;             /* these three must outlive the unit */
+  const aod_scheduler_t *scheduler;
+  const aod_gateway_t *gateway;
+} aod_cu_options_t;
+
+int aod_cu_open(aod_cu_t **cu, const aod_cu_options_t *options, aod_error_t *err);
+/* Finish what was asked, then close. Nothing may be asked any more. */
+void aod_cu_close(aod_cu_t *cu);
+
+/* The unit as messengers see it; valid as long as the unit. */
+const aod_computer_t *aod_cu_computer(aod_cu_t *cu);
+
+extern const aod_route_t aod_cu_routes[]; /* the unit is the aod_cu_t */
+
+#endif
