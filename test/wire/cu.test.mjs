@@ -1,0 +1,365 @@
+// Conformance of the compute unit: results, what a process is given, pages, dry runs. Statements
+// U1-U18, U26-U33, U40-U48, U55, U56. What touches the module runs for both pointer sizes.
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { assertRefused, eventually, getJson, network, request } from './support/network.mjs'
+import {
+  answer, arrival, assignmentTag, dryRun, emit, entry, evaluate, given, outputOf, peek, printed, processTags,
+  resultOf, schedule, sendMessage, spawnProbe, spawnProcess, tag, testWallet, valueOf,
+} from './support/aos.mjs'
+import { addressOf } from './support/items.mjs'
+
+const unknown = 'u'.repeat(43)
+const owner = addressOf(testWallet)
+const decoded = (cursor) => JSON.parse(Buffer.from(cursor, 'base64').toString())
+let net
+
+before(async () => { net = await network() })
+after(() => net?.stop())
+
+const pageOf = (process, query = '') => getJson(`${net.cu}/results/${process}${query && `?${query}`}`)
+
+// Make an older message and a newer one, and evaluate only the newer one.
+async function counter(options) {
+  const process = await spawnProcess(net, options)
+  await printed(net, process, 'Count = 0')
+  return process
+}
+const increment = (process) =>
+  sendMessage(net, process, { tags: [tag('Action', 'Eval')], data: 'Count = Count + 1; return Count' })
+
+test('U1 GET / gives address and time', async () => {
+  const { address, timestamp } = await getJson(`${net.cu}/`)
+  assert.match(address, /^[A-Za-z0-9_-]{43}$/)
+  assert.equal(typeof timestamp, 'number')
+})
+
+for (const [abi, module] of [['64', () => net.module64], ['32', () => net.module32]]) {
+  describe(`results, ${abi}-bit aos`, () => {
+    let process
+    before(async () => { process = await counter({ module: module() }) })
+
+    test('U2 a result waits for its evaluation', async () => {
+      const result = await resultOf(net, process, await increment(process))
+      for (const list of ['Messages', 'Spawns', 'Assignments']) assert.deepEqual(result[list], [])
+      assert.match(outputOf(result), /^\d+$/)
+    })
+
+    test('U3 the same request, the same bytes', async () => {
+      const url = `${net.cu}/result/${await increment(process)}?process-id=${process}`
+      const first = await request(url)
+      assert.deepEqual((await request(url)).bytes, first.bytes)
+    })
+
+    test('U4 the process id asks for the boot evaluation', async () => {
+      const result = await resultOf(net, process, process)
+      assert.equal(result.Error, undefined)
+      assert.deepEqual(result.Messages, [])
+    })
+
+    test('U8 a Lua error is in Error, and the state is as before', async () => {
+      const before = await peek(net, process, 'return Count', owner)
+      const failed = await evaluate(net, process, 'Count = 1000; error("no luck")')
+      assert.match(failed.Error, /no luck/)
+      assert.equal(await peek(net, process, 'return Count', owner), before)
+      const syntax = await evaluate(net, process, 'x = = 1')
+      assert.match(syntax.Error, /unexpected symbol/)
+    })
+
+    test('U9 U10 a newer message evaluates the older ones first, in order, and theirs is kept', async () => {
+      const process = await counter({ module: module() })
+      const ids = []
+      for (let i = 0; i < 5; i++) ids.push(await increment(process))
+      assert.equal(outputOf(await resultOf(net, process, ids[4])), '5')
+      assert.equal(outputOf(await resultOf(net, process, ids[1])), '2')
+      assert.equal(outputOf(await resultOf(net, process, ids[0])), '1')
+    })
+
+    test('U48 fifty requests at once, each message evaluated once', async () => {
+      const process = await counter({ module: module() })
+      const ids = []
+      for (let i = 0; i < 10; i++) ids.push(await increment(process))
+      const asked = Array.from({ length: 50 }, (_, i) => i % 10)
+      const results = await Promise.all(asked.map((i) => resultOf(net, process, ids[i])))
+      results.forEach((result, i) => assert.equal(outputOf(result), String(asked[i] + 1)))
+      assert.equal(await peek(net, process, 'return Count', owner), '10')
+    })
+  })
+
+  describe(`what a process is given, ${abi}-bit aos`, () => {
+    let probe
+    before(async () => { probe = await spawnProbe(net, { module: module() }) })
+
+    test('U12 U18 the fields of a message, their types and their order', async () => {
+      const tags = [tag('Action', 'Look'), tag('Zebra', '1')]
+      const id = await sendMessage(net, probe, { tags, data: 'a "b"\n\u{1F680}', anchor: 'a'.repeat(32) })
+      const { message, messageText } = await given(net, probe, id)
+      const node = await getJson(`${net.su}/${id}?process-id=${probe}`)
+      const number = (name) => Number(assignmentTag(node, name))
+      assert.equal(messageText, JSON.stringify({
+        Id: id,
+        Signature: node.message.signature,
+        Data: 'a "b"\n\u{1F680}',
+        Owner: owner,
+        Target: probe,
+        Anchor: 'a'.repeat(32),
+        From: owner,
+        Tags: node.message.tags,
+        Epoch: 0,
+        Nonce: number('Nonce'),
+        Timestamp: number('Timestamp'),
+        'Block-Height': number('Block-Height'),
+        'Hash-Chain': assignmentTag(node, 'Hash-Chain'),
+        Cron: false,
+        'Read-Only': false,
+      }))
+      for (const field of ['Epoch', 'Nonce', 'Timestamp', 'Block-Height']) assert.ok(Number.isInteger(message[field]))
+    })
+
+    test('U13 U15 From is From-Process if there is one; tags named From and Owner are not seen', async () => {
+      const claimed = await sendMessage(net, probe, { tags: [tag('From-Process', unknown), tag('From', 'x'), tag('Owner', 'y'), tag('A', 'b')] })
+      const { message } = await given(net, probe, claimed)
+      assert.equal(message.From, unknown)
+      assert.equal(message.Owner, owner)
+      assert.equal(message['Forwarded-By'], owner)
+      assert.deepEqual(message.Tags.map(({ name }) => name), ['From-Process', 'A', 'Data-Protocol', 'Variant', 'Type'])
+      const plain = (await given(net, probe, await sendMessage(net, probe))).message
+      assert.equal(plain.From, owner)
+      assert.equal('Forwarded-By' in plain, false)
+    })
+
+    test('U5 U14 an assigned message: Target is what it was sent to', async () => {
+      const other = await spawnProcess(net, { module: module() })
+      const message = await sendMessage(net, other, { data: 'assigned' })
+      const { json } = await request(`${net.mu}/?process-id=${probe}&assign=${message}`, { method: 'POST' })
+      const seen = await given(net, probe, json.id)
+      assert.equal(seen.message.Id, message)
+      assert.equal(seen.message.Target, other)
+      assert.equal(seen.message.Data, 'assigned')
+      assert.equal(seen.message.Owner, owner)
+      assert.equal((await given(net, probe, await sendMessage(net, probe))).message.Target, probe)
+    })
+
+    test('U16 the environment', async () => {
+      const { env } = await given(net, probe, await sendMessage(net, probe))
+      assert.deepEqual(Object.keys(env), ['Process', 'Module'])
+      assert.deepEqual(Object.keys(env.Process), ['Id', 'Owner', 'Tags'])
+      assert.deepEqual(env.Process, { Id: probe, Owner: owner, Tags: processTags(net, { module: module() }) })
+      assert.deepEqual(Object.keys(env.Module), ['Id', 'Owner', 'Tags'])
+      assert.equal(env.Module.Id, module())
+      assert.equal(valueOf(env.Module.Tags, 'Type'), 'Module')
+    })
+
+    test('U17 a process that a process spawned is the MU\'s', async () => {
+      await emit(net, probe, { Spawns: [{ Anchor: '1'.repeat(32), Data: ' ', Tags: [tag('Module', module()), tag('Authority', net.authority)] }] })
+      const { message } = await arrival(net, probe, ({ tags }) => valueOf(tags, 'Action') === 'Spawned')
+      const child = valueOf(message.tags, 'Process')
+      const { json } = await dryRun(net, child, {
+        Owner: net.authority,
+        From: net.authority,
+        Tags: [tag('Action', 'Eval')],
+        Data: 'return ao.env.Process.Owner',
+      })
+      assert.equal(outputOf(json), net.authority, JSON.stringify(json))
+    })
+
+    test('U19 Cron and Read-Only', async () => {
+      const { message } = await given(net, probe, await sendMessage(net, probe))
+      assert.equal(message.Cron, false)
+      assert.equal(message['Read-Only'], false)
+      const { json } = await dryRun(net, probe, { Owner: owner, Tags: [], Data: 'x' })
+      const dry = JSON.parse(json.Output.message)
+      assert.equal(dry.Cron, false)
+      assert.equal(dry['Read-Only'], true)
+      assert.equal(dry.Target, probe)
+      assert.equal('Nonce' in dry, false)
+    })
+
+    test('U55 an Output that is a number becomes text', async () => {
+      const id = await sendMessage(net, probe, { data: answer({ Output: 42, Messages: [], Spawns: [], Assignments: [] }) })
+      assert.equal((await resultOf(net, probe, id)).Output, '42')
+    })
+
+    test('U56 what the process left out is [], Memory never appears', async () => {
+      const id = await sendMessage(net, probe, { data: answer({ Output: 'x', Memory: 'secret', Patches: [1] }) })
+      const { text, json } = await request(`${net.cu}/result/${id}?process-id=${probe}`)
+      assert.deepEqual({ ...json, GasUsed: undefined },
+        { Messages: [], Assignments: [], Spawns: [], Output: 'x', GasUsed: undefined })
+      assert.doesNotMatch(text, /Memory|Patches/)
+    })
+
+    test('outbox entries pass as they were emitted', async () => {
+      const odd = { ...entry(unknown, { tags: [tag('N', 5), tag('S', 's')] }), Extra: { deep: [1, null, true, 1.5] } }
+      const id = await sendMessage(net, probe, { data: answer({ Output: '', Messages: [odd] }) })
+      assert.deepEqual((await resultOf(net, probe, id)).Messages, [odd])
+    })
+  })
+
+  describe(`dry runs, ${abi}-bit aos`, () => {
+    let process
+    before(async () => { process = await counter({ module: module() }) })
+    const count = { Owner: owner, Tags: [tag('Action', 'Eval')], Data: 'Count = Count + 1; return Count' }
+
+    test('U40 a dry run has the shape of a result and leaves nothing behind', async () => {
+      const { status, json } = await dryRun(net, process, count)
+      assert.equal(status, 200)
+      for (const list of ['Messages', 'Spawns', 'Assignments']) assert.deepEqual(json[list], [])
+      for (let i = 0; i < 3; i++) assert.equal(outputOf((await dryRun(net, process, count)).json), outputOf(json))
+      const { length } = (await pageOf(process, 'limit=100')).edges
+      await dryRun(net, process, count)
+      assert.equal((await pageOf(process, 'limit=100')).edges.length, length)
+      assert.equal((await schedule(net, process)).length, length)
+    })
+
+    test('U41 its Owner is who it comes from', async () => {
+      const stranger = await dryRun(net, process, { ...count, Owner: unknown })
+      assert.notEqual(outputOf(stranger.json), '1')
+      assert.equal(await peek(net, process, 'return ao.env.Process.Owner == Owner', owner), 'true')
+    })
+
+    test('U42 it sees the message before it', async () => {
+      for (let i = 1; i <= 5; i++) {
+        await sendMessage(net, process, { tags: [tag('Action', 'Eval')], data: `Seen = ${i}` })
+        assert.equal(await peek(net, process, 'return Seen', owner), String(i))
+      }
+    })
+
+    test('U43 it works on a process without messages', async () => {
+      assert.equal(await peek(net, await spawnProcess(net, { module: module() }), 'return 2 ^ 10', owner), '1024.0')
+    })
+
+    test('U44 it can look at the state after an older message', async () => {
+      const process = await counter({ module: module() })
+      const ids = []
+      for (let i = 0; i < 3; i++) ids.push(await increment(process))
+      await resultOf(net, process, ids[2])
+      const { status, json } = await dryRun(net, process, { ...count, Data: 'return Count' }, `&to=${ids[0]}`)
+      assert.equal(status, 200)
+      assert.equal(outputOf(json), '1')
+      assert.equal(await peek(net, process, 'return Count', owner), '3')
+    })
+
+    test('U45 without Owner or Tags it is refused', async () => {
+      assertRefused(await dryRun(net, process, { Tags: [] }))
+      assertRefused(await dryRun(net, process, { Owner: owner }))
+      assertRefused(await dryRun(net, process, 'no object'))
+      assertRefused(await request(`${net.cu}/dry-run?process-id=${process}`, {
+        method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"Owner":',
+      }))
+    })
+
+    test('U46 the memory as bytes', async () => {
+      const { status, headers, bytes } = await request(`${net.cu}/state/${process}`)
+      assert.equal(status, 200)
+      assert.match(headers.get('content-type'), /application\/octet-stream/)
+      assert.ok(bytes.length >= 1088 * 65536)
+      assert.equal(bytes.length % 65536, 0)
+      assert.ok(bytes.includes('Count'))
+    })
+  })
+}
+
+describe('refusals', () => {
+  test('U6 without process-id', async () => {
+    assertRefused(await request(`${net.cu}/result/${unknown}`))
+    assertRefused(await request(`${net.cu}/dry-run`, {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"Owner":"x","Tags":[]}',
+    }))
+  })
+
+  test('U7 an unknown message or process, quickly', async () => {
+    const process = await spawnProcess(net)
+    for (const path of [`${unknown}?process-id=${process}`, `${unknown}?process-id=${unknown}`]) {
+      assertRefused(await request(`${net.cu}/result/${path}`, { timeout_ms: 5000 }))
+    }
+  })
+})
+
+describe('pages of results', () => {
+  let process, ids
+  before(async () => {
+    process = await counter()
+    ids = []
+    for (let i = 0; i < 30; i++) ids.push(await increment(process))
+    await resultOf(net, process, ids.at(-1))
+  })
+  // Nonces 0 (boot), 1 (Count = 0), 2 ... 31 (the increments).
+  const ordinates = ({ edges }) => edges.map(({ cursor }) => Number(decoded(cursor).ordinate))
+  const range = (from, to) => Array.from({ length: Math.abs(to - from) + 1 }, (_, i) => from + Math.sign(to - from) * i)
+
+  test('U26 nodes and cursors', async () => {
+    const { edges } = await pageOf(process, 'limit=3')
+    const nodes = await schedule(net, process)
+    edges.forEach(({ node, cursor }, i) => {
+      for (const list of ['Messages', 'Assignments', 'Spawns']) assert.deepEqual(node[list], [])
+      assert.ok('Output' in node)
+      assert.equal(Buffer.from(cursor, 'base64').toString(), JSON.stringify({
+        timestamp: Number(assignmentTag(nodes[i], 'Timestamp')), ordinate: String(i), cron: null, sort: 'ASC',
+      }))
+    })
+  })
+
+  test('U27 ascending and 25 unless told otherwise, hasNextPage says whether there is more', async () => {
+    const page = await pageOf(process)
+    assert.deepEqual(ordinates(page), range(0, 24))
+    assert.equal(page.pageInfo.hasNextPage, true)
+    assert.equal((await pageOf(process, 'limit=31')).pageInfo.hasNextPage, true)
+    assert.equal((await pageOf(process, 'limit=32')).pageInfo.hasNextPage, false)
+  })
+
+  test('U28 following the cursors visits every evaluation once', async () => {
+    const visited = []
+    for (let from = ''; ;) {
+      const page = await pageOf(process, `limit=7${from}`)
+      visited.push(...ordinates(page))
+      if (!page.pageInfo.hasNextPage) break
+      from = `&from=${encodeURIComponent(page.edges.at(-1).cursor)}`
+    }
+    assert.deepEqual(visited, range(0, 31))
+  })
+
+  test('U29 the newest first', async () => {
+    const { edges } = await pageOf(process, 'sort=DESC&limit=1')
+    assert.deepEqual(ordinates({ edges }), [31])
+    assert.equal(outputOf(edges[0].node), '30')
+    assert.deepEqual(ordinates(await pageOf(process, 'sort=DESC&limit=4')), range(31, 28))
+  })
+
+  test('U30 from is exclusive and to inclusive in both directions, as cursor or as time', async () => {
+    const { edges } = await pageOf(process, 'limit=100')
+    const [from, to] = [edges[4].cursor, edges[8].cursor]
+    const [fromTime, toTime] = [from, to].map((cursor) => decoded(cursor).timestamp)
+    for (const [a, b] of [[from, to].map(encodeURIComponent), [fromTime, toTime]]) {
+      assert.deepEqual(ordinates(await pageOf(process, `from=${a}&to=${b}`)), range(5, 8))
+    }
+    assert.deepEqual(ordinates(await pageOf(process, `from=${fromTime}&to=${toTime}&sort=DESC`)), range(8, 5))
+    assert.deepEqual(ordinates(await pageOf(process, `sort=DESC&from=${fromTime}&limit=2`)), [31, 30])
+  })
+
+  test('U31 evaluations that failed are left out', async () => {
+    const failed = await evaluate(net, process, 'error("not listed")')
+    assert.match(failed.Error, /not listed/)
+    const next = await increment(process)
+    await resultOf(net, process, next)
+    assert.deepEqual(ordinates(await pageOf(process, 'limit=100')), [...range(0, 31), 33])
+  })
+
+  test('U32 an unknown process has no results', async () => {
+    const { pageInfo, edges } = await pageOf(unknown)
+    assert.deepEqual({ pageInfo, edges }, { pageInfo: { hasNextPage: false }, edges: [] })
+  })
+
+  test('U33 the sort in a cursor overrides the query', async () => {
+    const { edges } = await pageOf(process, 'sort=DESC&limit=100')
+    const old = edges.find(({ cursor }) => decoded(cursor).ordinate === '28')
+    assert.equal(decoded(old.cursor).sort, 'DESC')
+    const page = await pageOf(process, `sort=ASC&limit=2&from=${encodeURIComponent(old.cursor)}`)
+    assert.equal(ordinates(page)[0] > ordinates(page)[1], true)
+  })
+
+  test('results are there without anyone asking for them', async () => {
+    const process = await spawnProcess(net)
+    await sendMessage(net, process, { tags: [tag('Action', 'Eval')], data: 'return 1' })
+    await eventually('the message is evaluated', async () => (await pageOf(process)).edges.length === 2)
+  })
+})

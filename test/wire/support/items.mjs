@@ -1,0 +1,76 @@
+// ANS-104 data items as the outside world makes and reads them: built and parsed by arbundles, an
+// implementation that shares nothing with aod's, and signed here so that a test can choose the salt.
+import { createData, DataItem } from '@dha-team/arbundles'
+import { constants, createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './network.mjs'
+
+export const readWallet = (file) => JSON.parse(readFileSync(file, 'utf8'))
+export const generateWallet = () =>
+  generateKeyPairSync('rsa', { modulusLength: 4096 }).privateKey.export({ format: 'jwk' })
+
+// Published on purpose, so that a test need not wait for a key. Generated wallets are used where
+// a test is about them.
+export const testWallet = readWallet(join(root, 'test/vectors/arweave/wallet-1.TEST-ONLY.jwk.json'))
+
+export const sha256 = (...parts) => {
+  const hash = createHash('sha256')
+  parts.forEach((part) => hash.update(part))
+  return hash.digest()
+}
+export const bytesOf = (text) => Buffer.from(text, 'base64url')
+export const addressOf = (wallet) => sha256(bytesOf(wallet.n)).toString('base64url')
+
+const publicSigner = (owner) => ({
+  signatureType: 1,
+  signatureLength: 512,
+  ownerLength: 512,
+  publicKey: owner,
+})
+
+// A signed item: { id, raw }. Tags are { name, value } pairs in order.
+export async function signItem({ wallet = testWallet, target, anchor, tags = [], data = ' ', saltLength = 32 }) {
+  const item = createData(data, publicSigner(bytesOf(wallet.n)), { target, anchor, tags })
+  const signature = sign('sha256', await item.getSignatureData(), {
+    key: createPrivateKey({ key: wallet, format: 'jwk' }),
+    padding: constants.RSA_PKCS1_PSS_PADDING,
+    saltLength,
+  })
+  await item.setSignature(signature)
+  return { id: item.id, raw: item.getRaw() }
+}
+
+// The fields of an item's bytes.
+export function parseItem(raw) {
+  const item = new DataItem(Buffer.from(raw))
+  return {
+    id: item.id,
+    owner: item.rawOwner,
+    target: item.target,
+    anchor: item.rawAnchor,
+    tags: item.tags,
+    data: item.rawData,
+    isValid: () => DataItem.verify(Buffer.from(raw)),
+  }
+}
+
+// Does this signature belong to an item with these fields? For items that are only known as JSON.
+export async function verifies({ owner, target, anchor, tags, data = '', signature }) {
+  const item = createData(data, publicSigner(bytesOf(owner)), { target, tags })
+  const raw = anchor ? withAnchor(item, anchor) : item
+  await raw.setSignature(bytesOf(signature))
+  return DataItem.verify(raw.getRaw())
+}
+
+// createData takes an anchor as text; assignments have random bytes.
+function withAnchor(item, anchor) {
+  const bytes = item.getRaw()
+  const at = item.getAnchorStart()
+  return new DataItem(Buffer.concat([bytes.subarray(0, at), Buffer.from([1]), anchor, bytes.subarray(at + 1)]))
+}
+
+export const tag = (name, value) => ({ name, value })
+export const valueOf = (tags, name) => tags.find((one) => one.name === name)?.value
+export const valuesOf = (tags, name) => tags.filter((one) => one.name === name).map(({ value }) => value)
+export const namesOf = (tags) => tags.map(({ name }) => name)
