@@ -84,6 +84,16 @@ bool aod__secp256k1_public(const uint8_t secret[32], uint8_t public_key[65]) {
   return true;
 }
 
+int aod__secp256k1_sign(const uint8_t secret[32], const uint8_t digest[32], uint8_t signature[64]) {
+  pthread_once(&signing_once, signing_init);
+  int recovery;
+  secp256k1_ecdsa_recoverable_signature made;
+  aod_assert(secp256k1_ecdsa_sign_recoverable(signing_context, &made, digest, secret, NULL, NULL));
+  secp256k1_ecdsa_recoverable_signature_serialize_compact(signing_context, signature, &recovery,
+                                                          &made);
+  return recovery;
+}
+
 /* ---- addresses ---- */
 
 static void address_bytes(const uint8_t owner[65], uint8_t address[20]) {
@@ -141,15 +151,9 @@ int aod__ethereum_verify(aod_slice_t owner, aod_slice_t signature, aod_slice_t m
 }
 
 void aod__ethereum_sign(const uint8_t secret[32], aod_slice_t message, uint8_t signature[65]) {
-  pthread_once(&signing_once, signing_init);
   uint8_t digest[32];
-  int recovery;
-  secp256k1_ecdsa_recoverable_signature made;
   personal_digest(message, digest);
-  aod_assert(secp256k1_ecdsa_sign_recoverable(signing_context, &made, digest, secret, NULL, NULL));
-  secp256k1_ecdsa_recoverable_signature_serialize_compact(signing_context, signature, &recovery,
-                                                          &made);
-  signature[64] = (uint8_t)(27 + recovery);
+  signature[64] = (uint8_t)(27 + aod__secp256k1_sign(secret, digest, signature));
 }
 
 /* ---- type 7: EIP-712 ---- */

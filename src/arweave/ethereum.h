@@ -23,6 +23,9 @@ void aod__ethereum_sign(const uint8_t secret[32], aod_slice_t message, uint8_t s
 /* The uncompressed public key of `secret`; false when that is no valid scalar. */
 bool aod__secp256k1_public(const uint8_t secret[32], uint8_t public_key[65]);
 
+/* Sign a digest: r and s, low S, deterministic. Returns the recovery number. */
+int aod__secp256k1_sign(const uint8_t secret[32], const uint8_t digest[32], uint8_t signature[64]);
+
 /* Recover the compressed key (33 bytes) from r s and a recovery number 0..3 (arweave.md 3.2);
  * low S only. AOD_ESIGNATURE naming the reason. */
 int aod__secp256k1_recover(const uint8_t signature[64], int recovery, const uint8_t digest[32],
