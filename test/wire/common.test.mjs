@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { assertRefused, network, postItem, request } from './support/network.mjs'
-import { messageTags, printed, processTags, resultOf, schedule, sendMessage, spawnProcess, tag } from './support/aos.mjs'
-import { signItem } from './support/items.mjs'
+import { given, messageTags, printed, processTags, resultOf, schedule, sendMessage, spawnProbe, spawnProcess, tag } from './support/aos.mjs'
+import { ethereumSigner, sha256, signItem } from './support/items.mjs'
 
 const base64url43 = /^[A-Za-z0-9_-]{43}$/
 let net, process
@@ -36,6 +36,20 @@ test('C3 an item with a flipped data byte is refused by MU and SU', async () => 
   assertRefused(await postItem(net.mu, raw), /signed data item/)
   assertRefused(await postItem(net.su, raw))
   assert.equal((await schedule(net, process)).length, before)
+})
+
+test('C4 a message signed with an Ethereum key: the SU hashes the key, the process sees the EIP-55 address', async () => {
+  const probe = await spawnProbe(net)
+  const { signer, address } = ethereumSigner()
+  const { id, raw } = await signItem({ signer, target: probe, tags: messageTags() })
+  const { status, text } = await postItem(net.mu, raw)
+  assert.equal(status, 202, text)
+  const { message } = (await schedule(net, probe)).find(({ message }) => message.id === id)
+  assert.equal(message.owner.key, signer.publicKey.toString('base64url'))
+  assert.equal(message.owner.address, sha256(signer.publicKey).toString('base64url'))
+  const seen = (await given(net, probe, id)).message
+  assert.equal(seen.Owner, address)
+  assert.equal(seen.From, address)
 })
 
 test('C5 MU and CU answer any origin, and a preflight on every route', async () => {

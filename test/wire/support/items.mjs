@@ -1,6 +1,6 @@
 // ANS-104 data items as the outside world makes and reads them: built and parsed by arbundles, an
 // implementation that shares nothing with aod's, and signed here so that a test can choose the salt.
-import { createData, DataItem } from '@dha-team/arbundles'
+import { createData, DataItem, EthereumSigner } from '@dha-team/arbundles'
 import { constants, createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,8 +29,20 @@ const publicSigner = (owner) => ({
   publicKey: owner,
 })
 
-// A signed item: { id, raw }. Tags are { name, value } pairs in order.
-export async function signItem({ wallet = testWallet, target, anchor, tags = [], data = ' ', saltLength = 32 }) {
+// The key that every Ethereum development network funds first, and its address.
+export const ethereumSigner = () => ({
+  signer: new EthereumSigner('ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'),
+  address: '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266',
+})
+
+// A signed item: { id, raw }. Tags are { name, value } pairs in order. With a `signer` of arbundles
+// that one signs, else the RSA wallet.
+export async function signItem({ wallet = testWallet, signer, target, anchor, tags = [], data = ' ', saltLength = 32 }) {
+  if (signer) {
+    const item = createData(data, signer, { target, anchor, tags })
+    await item.sign(signer)
+    return { id: item.id, raw: item.getRaw() }
+  }
   const item = createData(data, publicSigner(bytesOf(wallet.n)), { target, anchor, tags })
   const signature = sign('sha256', await item.getSignatureData(), {
     key: createPrivateKey({ key: wallet, format: 'jwk' }),
