@@ -1,0 +1,165 @@
+/* A process: an instance with a state that messages change or fail to change.
+ *
+ * A message is pushed onto the module's own stack as two strings, `handle` is called, and the text
+ * that it returns is read. The bytes that this leaves below the stack pointer are part of the
+ * image, so sizes and order are those of the reference (wasm-host.md C.2). */
+#include "vm/process.h"
+#include "vm/trap.h"
+
+#include <stdlib.h>
+
+/* ---- open and close ---- */
+
+int aod_instance_open(aod_module_t *module, const aod_instance_options_t *options,
+                      aod_instance_t **instance_out, aod_error_t *err) {
+  aod_core_options_t core_options = {.image = &module->image,
+                                     .memory_cap_bytes = options->memory_cap_bytes};
+  aod_instance_t *instance = aod_alloc(sizeof *instance);
+  int rc = aod_core_open(&instance->core, module->code, module->imports, &core_options, err);
+  if (rc) {
+    free(instance);
+    return rc;
+  }
+  aod_core_copy_state(instance->core, module->zero);
+  instance->module = module;
+  instance->compute_limit = options->compute_limit;
+  instance->committed = module->zero_host;
+  instance->host = (aod_host_t){.format = module->format,
+                                .core = instance->core,
+                                .exports = module->exports,
+                                .temp_ret = module->zero_host.temp_ret,
+                                .tzset_done = module->zero_host.tzset_done};
+  instance->core->wasm.host = &instance->host;
+  *instance_out = instance;
+  return AOD_OK;
+}
+
+void aod_instance_close(aod_instance_t *instance) {
+  if (!instance) return;
+  aod_core_close(instance->core);
+  aod_host_free(&instance->host);
+  free(instance);
+}
+
+/* ---- running ---- */
+
+/* What the reference allows when a process gives no limit. */
+#define GAS_LIMIT_DEFAULT 9e15
+
+static void explain(aod_host_t *host, int trap, uint64_t compute_limit) {
+  if (trap == AOD_TRAP_HOST) return; /* the host function did */
+  aod_buf_clear(&host->reason);
+  if (trap == AOD_TRAP_FUEL)
+    aod_buf_printf(&host->reason, "the message needs more than its compute limit of %llu",
+                   (unsigned long long)compute_limit);
+  else
+    aod_buf_text(&host->reason, aod_trap_text(trap));
+}
+
+bool aod__host_run(aod_host_t *host, uint64_t compute_limit, void (*entry)(void *),
+                   void *argument) {
+  aod_wasm_instance_t *wasm = &host->core->wasm;
+  aod_host_begin(host);
+  host->gas_limit = compute_limit ? (double)compute_limit : GAS_LIMIT_DEFAULT;
+  wasm->depth = AOD_CALL_DEPTH_MAX;
+  wasm->fuel = compute_limit && compute_limit < INT64_MAX ? (int64_t)compute_limit : INT64_MAX;
+  int trap = aod_enter(entry, argument);
+  host->jumps = NULL;
+  aod_host_flush(host, 0);
+  aod_host_flush(host, 1);
+  if (trap) explain(host, trap, compute_limit);
+  return trap == AOD_TRAP_NONE;
+}
+
+typedef struct {
+  aod_host_t *host;
+  aod_slice_t msg, env;
+  aod_slice_t result; /* in the module's memory */
+} message_t;
+
+/* Length in UTF-16 units of valid UTF-8: a byte that begins a character is one, of four bytes two.
+ */
+static uint64_t utf16_len(aod_slice_t text) {
+  uint64_t units = 0;
+  for (size_t i = 0; i < text.len; i++)
+    units += ((text.ptr[i] & 0xc0) != 0x80) + (text.ptr[i] >= 0xf0);
+  return units;
+}
+
+static uint64_t push_text(aod_host_t *host, aod_slice_t text) {
+  uint32_t factor = host->format->string_factor;
+  uint64_t slots[1] = {factor == 1 ? text.len + 1 : factor * utf16_len(text) + 1};
+  aod_host_call(host, AOD_EXPORT_STACK_ALLOC, slots);
+  uint8_t *at = aod_host_write(host, slots[0], text.len + 1);
+  memcpy(at, text.ptr, text.len);
+  at[text.len] = 0;
+  return slots[0];
+}
+
+static void handle(void *argument) {
+  message_t *message = argument;
+  aod_host_t *host = message->host;
+  uint64_t stack_pointer[1], slots[2];
+  aod_host_call(host, AOD_EXPORT_STACK_GET, stack_pointer);
+  slots[0] = push_text(host, message->msg);
+  slots[1] = push_text(host, message->env);
+  aod_host_call(host, AOD_EXPORT_HANDLE, slots);
+  aod_host_call(host, AOD_EXPORT_STACK_RESTORE, stack_pointer);
+  message->result = slots[0] ? aod_host_string(host, slots[0]) : AOD_EMPTY;
+}
+
+int aod_instance_evaluate(aod_instance_t *instance, aod_slice_t msg, aod_slice_t env,
+                          aod_evaluation_t *evaluation, aod_error_t *err) {
+  (void)err;
+  aod_assert(!instance->undecided);
+  aod_host_t *host = &instance->host;
+  message_t message = {.host = host, .msg = msg, .env = env};
+  instance->undecided = true;
+  *evaluation = (aod_evaluation_t){.exit_status = -1};
+  evaluation->failed = !aod__host_run(host, instance->compute_limit, handle, &message);
+  if (evaluation->failed)
+    aod_buf_append(&evaluation->text, aod_buf_slice(&host->reason));
+  else
+    aod_buf_utf8_lossy(&evaluation->text, message.result);
+  aod_buf_append(&evaluation->output, aod_buf_slice(&host->output));
+  evaluation->exit_status = host->exit_status;
+  evaluation->gas_used = host->gas_used;
+  return AOD_OK;
+}
+
+void aod_evaluation_free(aod_evaluation_t *evaluation) {
+  aod_buf_free(&evaluation->text);
+  aod_buf_free(&evaluation->output);
+}
+
+/* ---- keeping and undoing ---- */
+
+void aod_instance_commit(aod_instance_t *instance) {
+  aod_core_commit(instance->core);
+  instance->committed = (aod_host_memory_t){instance->host.temp_ret, instance->host.tzset_done};
+  instance->undecided = false;
+}
+
+void aod_instance_rollback(aod_instance_t *instance) {
+  aod_core_rollback(instance->core);
+  instance->host.temp_ret = instance->committed.temp_ret;
+  instance->host.tzset_done = instance->committed.tzset_done;
+  instance->undecided = false;
+}
+
+/* ---- the committed memory ---- */
+
+uint64_t aod_instance_memory_bytes(const aod_instance_t *instance) {
+  return instance->core->memory.committed_bytes;
+}
+
+void aod_instance_memory_read(const aod_instance_t *instance, uint64_t from, uint8_t *to,
+                              size_t bytes) {
+  const aod_memory_t *memory = &instance->core->memory;
+  aod_assert(from <= memory->committed_bytes && bytes <= memory->committed_bytes - from);
+  memcpy(to, memory->committed + from, bytes);
+}
+
+void aod_instance_memory_sha256(const aod_instance_t *instance, uint8_t digest[32]) {
+  aod_memory_sha256(&instance->core->memory, digest);
+}

@@ -1,0 +1,173 @@
+/* Modules: loaded once, shared by all processes that run them.
+ *
+ * Invariant: a module in vm->modules is loading or ready. Who asks for one that is loading waits
+ * for whoever began; a failed one has left the list and lives until the last who waited has read
+ * why. */
+#include "vm/vm.h"
+
+#include "arweave/hash.h"
+#include "vm/process.h"
+
+#include <stdlib.h>
+
+/* ---- the machine ---- */
+
+static char *copy_or_null(const char *text) {
+  return text ? aod_strdup(text) : NULL;
+}
+
+int aod_vm_open(aod_vm_t **vm_out, const aod_vm_options_t *options, aod_error_t *err) {
+  if (!options->cache_dir) return aod_fail(err, AOD_EUSAGE, "no cache directory for compiled code");
+  aod_vm_t *vm = aod_alloc(sizeof *vm);
+  vm->cache_dir = aod_strdup(options->cache_dir);
+  vm->shared_cache_dir = copy_or_null(options->shared_cache_dir);
+  vm->compiler = copy_or_null(options->compiler);
+  vm->code_options = (aod_code_options_t){.cache_dir = vm->cache_dir,
+                                          .shared_cache_dir = vm->shared_cache_dir,
+                                          .compiler = vm->compiler,
+                                          .tier = AOD_TIER_OPTIMISED,
+                                          .on_compile = options->on_compile,
+                                          .context = options->context};
+  pthread_mutex_init(&vm->lock, NULL);
+  pthread_cond_init(&vm->changed, NULL);
+  *vm_out = vm;
+  return AOD_OK;
+}
+
+void aod_vm_close(aod_vm_t *vm) {
+  if (!vm) return;
+  aod_assert(!vm->modules);
+  pthread_cond_destroy(&vm->changed);
+  pthread_mutex_destroy(&vm->lock);
+  free(vm->cache_dir);
+  free(vm->shared_cache_dir);
+  free(vm->compiler);
+  free(vm);
+}
+
+/* ---- loading ---- */
+
+static int link_host(aod_module_t *module, aod_error_t *err) {
+  const aod_wasm_module_t *decoded = &module->code->module;
+  module->imports = aod_alloc((decoded->import_count + 1) * sizeof *module->imports);
+  int rc = aod_host_link(decoded, module->format, module->imports, err);
+  if (rc) return rc;
+  return aod_host_find_exports(decoded, module->format, &module->exports, err);
+}
+
+/* Imports are looked at before the compiler is started: what cannot run fails at once. */
+static int check_host(aod_slice_t wasm, const aod_format_t *format, aod_error_t *err) {
+  aod_wasm_module_t decoded;
+  aod_host_exports_t exports;
+  int rc = aod_wasm_decode(wasm, &decoded, err);
+  if (rc) return rc;
+  aod_extern_t *imports = aod_alloc((decoded.import_count + 1) * sizeof *imports);
+  rc = aod_host_link(&decoded, format, imports, err);
+  if (rc == AOD_OK) rc = aod_host_find_exports(&decoded, format, &exports, err);
+  free(imports);
+  aod_wasm_module_free(&decoded);
+  return rc;
+}
+
+static int load(aod_module_t *module, aod_slice_t wasm, const char *name, aod_error_t *err) {
+  int rc = check_host(wasm, module->format, err);
+  if (rc == AOD_OK) rc = aod_code_load(wasm, name, &module->vm->code_options, &module->code, err);
+  if (rc == AOD_OK) rc = link_host(module, err);
+  if (rc == AOD_OK) rc = aod__module_prepare(module, err);
+  return rc;
+}
+
+static void module_free(aod_module_t *module) {
+  aod_image_free(&module->image);
+  aod_core_close(module->zero);
+  free(module->imports);
+  aod_code_close(module->code);
+  free(module);
+}
+
+/* ---- the list; vm->lock is held ---- */
+
+static aod_module_t *find(aod_vm_t *vm, const uint8_t sha256[32], const aod_format_t *format) {
+  for (aod_module_t *module = vm->modules; module; module = module->next)
+    if (module->format == format && memcmp(module->wasm_sha256, sha256, 32) == 0) return module;
+  return NULL;
+}
+
+static aod_module_t *add(aod_vm_t *vm, const uint8_t sha256[32], const aod_format_t *format) {
+  aod_module_t *module = aod_alloc(sizeof *module);
+  module->vm = vm;
+  module->format = format;
+  module->image.fd = -1;
+  memcpy(module->wasm_sha256, sha256, 32);
+  module->next = vm->modules;
+  vm->modules = module;
+  return module;
+}
+
+static void delist(aod_module_t *module) {
+  aod_module_t **link = &module->vm->modules;
+  while (*link != module) link = &(*link)->next;
+  *link = module->next;
+}
+
+/* ---- reference counts ---- */
+
+static void finish(aod_module_t *module, int rc, const aod_error_t *error) {
+  aod_vm_t *vm = module->vm;
+  pthread_mutex_lock(&vm->lock);
+  module->state = rc ? AOD_MODULE_FAILED : AOD_MODULE_READY;
+  if (rc) {
+    module->error = *error;
+    delist(module);
+  }
+  pthread_cond_broadcast(&vm->changed);
+  pthread_mutex_unlock(&vm->lock);
+}
+
+void aod_module_release(aod_module_t *module) {
+  if (!module) return;
+  aod_vm_t *vm = module->vm;
+  pthread_mutex_lock(&vm->lock);
+  bool last = --module->references == 0;
+  if (last && module->state == AOD_MODULE_READY) delist(module);
+  pthread_mutex_unlock(&vm->lock);
+  if (last) module_free(module);
+}
+
+static int result_of(aod_module_t *module, aod_module_t **module_out, aod_error_t *err) {
+  if (module->state == AOD_MODULE_READY) {
+    *module_out = module;
+    return AOD_OK;
+  }
+  int rc = aod_fail(err, module->error.code, "%s", module->error.message);
+  aod_module_release(module);
+  return rc;
+}
+
+int aod_module_load(aod_vm_t *vm, aod_slice_t wasm, aod_slice_t format_name, const char *name,
+                    aod_module_t **module_out, aod_error_t *err) {
+  const aod_format_t *format = aod_format_find(format_name);
+  if (!format)
+    return aod_fail(err, AOD_EUNSUPPORTED, "Module-Format \"%.*s\" is not supported",
+                    AOD_ARG(format_name));
+  if (format->metered)
+    return aod_fail(err, AOD_EUNSUPPORTED, "the metering Module-Format %s is not supported yet",
+                    format->name);
+  uint8_t sha256[32];
+  aod_sha256(wasm, sha256);
+
+  pthread_mutex_lock(&vm->lock);
+  aod_module_t *module = find(vm, sha256, format);
+  bool mine = !module;
+  if (mine) module = add(vm, sha256, format);
+  module->references++;
+  while (!mine && module->state == AOD_MODULE_LOADING) pthread_cond_wait(&vm->changed, &vm->lock);
+  pthread_mutex_unlock(&vm->lock);
+
+  if (mine) {
+    aod_error_t error = {0};
+    int rc = load(module, wasm, name, &error);
+    finish(module, rc, &error);
+  }
+  return result_of(module, module_out, err);
+}
