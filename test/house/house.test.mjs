@@ -63,7 +63,8 @@ test('arweave and ao are pure: no clock, no files, no sockets, no log', () => {
 })
 
 test('headers are guarded by their own name', () => {
-  assertNone(sources.filter((file) => file.endsWith('.h')).filter((file) => {
+  const included = new Set(cFiles.flatMap((file) => includesOf(file).map(({ path }) => `src/${path}`)))
+  assertNone(sources.filter((file) => file.endsWith('.h') && included.has(file)).filter((file) => {
     const guard = `AOD_${file.slice('src/'.length).replace(/[/.-]/g, '_').toUpperCase()}`
     return !read(file).includes(`#ifndef ${guard}\n#define ${guard}\n`)
   }))
@@ -103,6 +104,13 @@ test('scripts parse', () => {
     .filter((file) => read(file).startsWith('#!/bin/bash'))
   assert.ok(scripts.length >= 4)
   for (const script of scripts) execFileSync('bash', ['-n', join(root, script)])
+})
+
+test('the modules that the program knows are those that are fetched', () => {
+  const fetched = read('scripts/modules.sha256')
+  const rows = [...read('src/node/known_modules.c').matchAll(/"(\w+)",\s*"[\w-]{43}",\s*"([0-9a-f]{64})"/g)]
+  assert.equal(rows.length, fetched.trim().split('\n').length)
+  assertNone(rows.filter(([, name, sha256]) => !fetched.includes(`${sha256}  ${name}.wasm\n`)).map(([, name]) => name))
 })
 
 test('modules are checked, never committed', () => {
