@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "base/json.h"
+
 enum { VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 
 void aod_base64url_encode(aod_slice_t bytes, aod_buf_t *text) {
@@ -11,6 +13,13 @@ void aod_base64url_encode(aod_slice_t bytes, aod_buf_t *text) {
   aod_buf_reserve(text, cap);
   sodium_bin2base64((char *)text->ptr + text->len, cap, bytes.ptr, bytes.len, VARIANT);
   text->len += cap - 1;
+}
+
+void aod_base64url_member(aod_buf_t *json, const char *name, aod_slice_t bytes) {
+  aod_json_key(json, name);
+  aod_buf_byte(json, '"');
+  aod_base64url_encode(bytes, json);
+  aod_buf_byte(json, '"');
 }
 
 /* Padding is a courtesy to writers of plain base64; it must then be the right amount. */

@@ -9,6 +9,9 @@ void aod_base64url_encode(aod_slice_t bytes, aod_buf_t *text); /* appends */
 /* Strict alphabet; optional padding is accepted; AOD_EINPUT otherwise. Appends. */
 int aod_base64url_decode(aod_slice_t text, aod_buf_t *bytes, aod_error_t *err);
 
+/* Append the JSON member "name":"text of bytes". */
+void aod_base64url_member(aod_buf_t *json, const char *name, aod_slice_t bytes);
+
 /* Ids: 32 bytes, 43 characters, canonical (unused bits zero). `text` gets a NUL. */
 void aod_id_encode(const uint8_t id[32], char text[44]);
 bool aod_id_decode(aod_slice_t text, uint8_t id[32]);

@@ -77,3 +77,29 @@ void aod_deep_hash_add(aod_deep_hash_t *hash, aod_slice_t blob) {
 void aod_deep_hash_add_digest(aod_deep_hash_t *hash, const uint8_t digest[48]) {
   pair_hash(hash->state, digest, hash->state);
 }
+
+/* ---- blobs in pieces ---- */
+
+void aod_blob_hash_begin(aod_blob_hash_t *hash) {
+  hash->len = 0;
+  hash->content = EVP_MD_CTX_new();
+  aod_assert(hash->content && EVP_DigestInit_ex2(hash->content, aod__md_sha384(), NULL));
+}
+
+void aod_blob_hash_add(aod_blob_hash_t *hash, aod_slice_t piece) {
+  if (piece.len) aod_assert(EVP_DigestUpdate(hash->content, piece.ptr, piece.len));
+  hash->len += piece.len;
+}
+
+/* The length, unknown until now, enters through a hash of its own. */
+void aod_blob_hash_finish(aod_blob_hash_t *hash, uint8_t digest[48]) {
+  uint8_t label[48], content[48];
+  aod_assert(EVP_DigestFinal_ex(hash->content, content, NULL));
+  label_hash("blob", hash->len, label);
+  pair_hash(label, content, digest);
+}
+
+void aod_blob_hash_deinit(aod_blob_hash_t *hash) {
+  EVP_MD_CTX_free(hash->content);
+  hash->content = NULL;
+}

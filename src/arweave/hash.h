@@ -19,4 +19,15 @@ void aod_deep_hash_add(aod_deep_hash_t *hash, aod_slice_t blob);
 void aod_deep_hash_add_digest(aod_deep_hash_t *hash, const uint8_t digest[48]); /* a nested list */
 void aod_deep_hash_blob(aod_slice_t blob, uint8_t digest[48]);
 
+/* The deep hash of a blob that comes in pieces: begin, add, finish; then deinit, always. */
+typedef struct {
+  struct evp_md_ctx_st *content; /* OpenSSL's EVP_MD_CTX */
+  uint64_t len;
+} aod_blob_hash_t;
+
+void aod_blob_hash_begin(aod_blob_hash_t *hash);
+void aod_blob_hash_add(aod_blob_hash_t *hash, aod_slice_t piece);
+void aod_blob_hash_finish(aod_blob_hash_t *hash, uint8_t digest[48]);
+void aod_blob_hash_deinit(aod_blob_hash_t *hash);
+
 #endif

@@ -155,9 +155,7 @@ static void append_u64(aod_buf_t *raw, uint64_t value) {
   aod_buf_append(raw, aod_slice(bytes, sizeof bytes));
 }
 
-static void append_item(const aod_item_t *item, aod_buf_t *raw) {
-  aod_buf_reserve(raw, item->signature.len + item->owner.len + item->tag_bytes.len + 84 +
-                           item->data.len);
+static void append_header(const aod_item_t *item, aod_buf_t *raw) {
   aod_buf_byte(raw, (uint8_t)item->signature_type);
   aod_buf_byte(raw, (uint8_t)(item->signature_type >> 8));
   aod_buf_append(raw, item->signature);
@@ -167,27 +165,30 @@ static void append_item(const aod_item_t *item, aod_buf_t *raw) {
   append_u64(raw, item->tags.count);
   append_u64(raw, item->tag_bytes.len);
   aod_buf_append(raw, item->tag_bytes);
-  aod_buf_append(raw, item->data);
 }
 
-/* Sign `item`, whose tag bytes are encoded already, and append it. */
-static int sign_and_append(aod_item_t *item, const aod_signer_t *signer, aod_buf_t *raw,
-                           uint8_t *id, aod_error_t *err) {
-  uint8_t digest[48];
+/* Sign `item`, whose tag bytes are encoded already, and append its header. */
+static int sign_and_append(aod_item_t *item, const uint8_t data_digest[48],
+                           const aod_signer_t *signer, aod_buf_t *raw, uint8_t *id,
+                           aod_error_t *err) {
+  aod_deep_hash_t hash;
   aod_buf_t signature = {0};
-  aod_item_deep_hash(item, digest);
-  int rc = aod_signer_sign(signer, aod_slice(digest, sizeof digest), false, &signature, err);
+  aod__item_hash_begin(item, &hash);
+  aod_deep_hash_add_digest(&hash, data_digest);
+  int rc =
+      aod_signer_sign(signer, aod_slice(hash.state, sizeof hash.state), false, &signature, err);
   if (!rc) {
     item->signature = aod_buf_slice(&signature);
-    append_item(item, raw);
+    append_header(item, raw);
     if (id) aod_sha256(item->signature, id);
   }
   aod_buf_free(&signature);
   return rc;
 }
 
-int aod_item_sign(const aod_item_fields_t *fields, const aod_signer_t *signer, aod_buf_t *raw,
-                  uint8_t *id, aod_error_t *err) {
+int aod_item_sign_header(const aod_item_fields_t *fields, const uint8_t data_digest[48],
+                         const aod_signer_t *signer, aod_buf_t *raw, uint8_t *id,
+                         aod_error_t *err) {
   int rc = fields_check(fields, err);
   if (rc) return rc;
   aod_buf_t tag_bytes = {0};
@@ -197,13 +198,21 @@ int aod_item_sign(const aod_item_fields_t *fields, const aod_signer_t *signer, a
                      .target = fields->target,
                      .anchor = fields->anchor,
                      .tag_bytes = aod_buf_slice(&tag_bytes),
-                     .tags = fields->tags,
-                     .data = fields->data};
+                     .tags = fields->tags};
   if (tag_bytes.len > AOD_TAG_BYTES_MAX)
     rc = aod_fail(err, AOD_EINPUT, "tags have %zu bytes, at most %d are allowed", tag_bytes.len,
                   AOD_TAG_BYTES_MAX);
   else
-    rc = sign_and_append(&item, signer, raw, id, err);
+    rc = sign_and_append(&item, data_digest, signer, raw, id, err);
   aod_buf_free(&tag_bytes);
+  return rc;
+}
+
+int aod_item_sign(const aod_item_fields_t *fields, const aod_signer_t *signer, aod_buf_t *raw,
+                  uint8_t *id, aod_error_t *err) {
+  uint8_t digest[48];
+  aod_deep_hash_blob(fields->data, digest);
+  int rc = aod_item_sign_header(fields, digest, signer, raw, id, err);
+  if (!rc) aod_buf_append(raw, fields->data);
   return rc;
 }

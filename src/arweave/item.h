@@ -52,6 +52,11 @@ typedef struct {
 int aod_item_sign(const aod_item_fields_t *fields, const aod_signer_t *signer, aod_buf_t *raw,
                   uint8_t *id, aod_error_t *err);
 
+/* The same for data that is too large to hold: `fields->data` is ignored, `data_digest` is its deep
+ * hash as a blob (aod_blob_hash_finish), and only what stands before the data is appended. */
+int aod_item_sign_header(const aod_item_fields_t *fields, const uint8_t data_digest[48],
+                         const aod_signer_t *signer, aod_buf_t *raw, uint8_t *id, aod_error_t *err);
+
 /* First value of the tag `name` (case-sensitive); false when there is none. */
 bool aod_tags_find(const aod_tags_t *tags, const char *name, aod_slice_t *value);
 /* Is there a tag `name` with exactly this value? */

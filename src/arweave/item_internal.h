@@ -5,6 +5,9 @@
 #include "arweave/hash.h"
 #include "arweave/item.h"
 
+/* The longest header: type, largest signature and owner, target, anchor, counters, tags. */
+enum { AOD__ITEM_HEADER_BYTES_MAX = 2 + 2052 + 1025 + 33 + 33 + 16 + AOD_TAG_BYTES_MAX };
+
 /* Parse the beginning of an item, up to where its data begins; `item->data` is what follows in
  * `raw`. On AOD_EINPUT with *needed > raw.len the cause is that bytes are missing: at least
  * *needed are wanted. Otherwise *needed is the header's length, or unspecified. */

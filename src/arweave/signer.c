@@ -39,13 +39,6 @@ int aod__jwk_member32(const json_t *jwk, const char *name, uint8_t bytes[32], ao
   return rc;
 }
 
-void aod__jwk_write(aod_buf_t *json, const char *name, aod_slice_t bytes) {
-  aod_buf_t text = {0};
-  aod_base64url_encode(bytes, &text);
-  aod_json_key_string(json, name, aod_buf_slice(&text));
-  aod__secret_free(&text);
-}
-
 static bool member_is(const json_t *jwk, const char *name, const char *value) {
   return aod_slice_is(aod_json_get_string(jwk, name), value);
 }

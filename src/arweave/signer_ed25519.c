@@ -1,6 +1,7 @@
 /* Ed25519 wallets: JWK with kty OKP, "d" the seed and "x" the public key (RFC 8037). */
 #include <sodium.h>
 
+#include "arweave/base64url.h"
 #include "arweave/scheme.h"
 #include "arweave/signer_internal.h"
 
@@ -30,8 +31,8 @@ static int generate(aod_signer_t *signer, aod_error_t *err) {
 }
 
 static void write(const aod_signer_t *signer, aod_buf_t *json) {
-  aod__jwk_write(json, "x", aod_signer_owner(signer));
-  aod__jwk_write(json, "d", aod_slice(signer->secret, 32));
+  aod_base64url_member(json, "x", aod_signer_owner(signer));
+  aod_base64url_member(json, "d", aod_slice(signer->secret, 32));
 }
 
 static int sign(const aod_signer_t *signer, aod_slice_t message, bool deterministic,

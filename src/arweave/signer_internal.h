@@ -33,7 +33,6 @@ extern const aod__key_kind_t aod__key_rsa, aod__key_ed25519, aod__key_secp256k1;
 int aod__jwk_member(const json_t *jwk, const char *name, aod_buf_t *bytes, aod_error_t *err);
 /* The same for a member of exactly 32 bytes. */
 int aod__jwk_member32(const json_t *jwk, const char *name, uint8_t bytes[32], aod_error_t *err);
-void aod__jwk_write(aod_buf_t *json, const char *name, aod_slice_t bytes);
 /* Wipe and free a buffer that held a secret. */
 void aod__secret_free(aod_buf_t *bytes);
 

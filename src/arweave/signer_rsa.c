@@ -6,6 +6,7 @@
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
+#include "arweave/base64url.h"
 #include "arweave/rsa.h"
 #include "arweave/scheme.h"
 #include "arweave/signer_internal.h"
@@ -162,7 +163,7 @@ static void write(const aod_signer_t *signer, aod_buf_t *json) {
     size_t len = (size_t)BN_num_bytes(key.of[i]);
     aod_buf_reserve(&bytes, len);
     bytes.len = (size_t)BN_bn2bin(key.of[i], bytes.ptr);
-    aod__jwk_write(json, numbers[i].member, aod_buf_slice(&bytes));
+    aod_base64url_member(json, numbers[i].member, aod_buf_slice(&bytes));
     aod__secret_free(&bytes);
   }
   numbers_free(&key);

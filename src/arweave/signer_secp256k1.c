@@ -2,6 +2,7 @@
  * public point (RFC 8812). */
 #include <sodium.h>
 
+#include "arweave/base64url.h"
 #include "arweave/ethereum.h"
 #include "arweave/scheme.h"
 #include "arweave/signer_internal.h"
@@ -33,9 +34,9 @@ static int generate(aod_signer_t *signer, aod_error_t *err) {
 }
 
 static void write(const aod_signer_t *signer, aod_buf_t *json) {
-  aod__jwk_write(json, "x", aod_slice(signer->owner + 1, 32));
-  aod__jwk_write(json, "y", aod_slice(signer->owner + 33, 32));
-  aod__jwk_write(json, "d", aod_slice(signer->secret, 32));
+  aod_base64url_member(json, "x", aod_slice(signer->owner + 1, 32));
+  aod_base64url_member(json, "y", aod_slice(signer->owner + 33, 32));
+  aod_base64url_member(json, "d", aod_slice(signer->secret, 32));
 }
 
 static int sign(const aod_signer_t *signer, aod_slice_t message, bool deterministic,

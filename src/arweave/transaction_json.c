@@ -162,13 +162,6 @@ int aod_transaction_parse(aod_slice_t json, aod_arena_t *arena, aod_transaction_
 
 /* ---- writing ---- */
 
-static void write_binary(aod_buf_t *json, const char *name, aod_slice_t bytes) {
-  aod_buf_t text = {0};
-  aod_base64url_encode(bytes, &text);
-  aod_json_key_string(json, name, aod_buf_slice(&text));
-  aod_buf_free(&text);
-}
-
 /* Name before value: nodes drop tags that are written otherwise. */
 static void write_tags(aod_buf_t *json, const aod_tags_t *tags) {
   aod_json_key(json, "tags");
@@ -176,8 +169,8 @@ static void write_tags(aod_buf_t *json, const aod_tags_t *tags) {
   for (size_t i = 0; i < tags->count; i++) {
     aod_json_separate(json);
     aod_buf_byte(json, '{');
-    write_binary(json, "name", tags->list[i].name);
-    write_binary(json, "value", tags->list[i].value);
+    aod_base64url_member(json, "name", tags->list[i].name);
+    aod_base64url_member(json, "value", tags->list[i].value);
     aod_buf_byte(json, '}');
   }
   aod_buf_byte(json, ']');
@@ -187,19 +180,19 @@ void aod_transaction_write(const aod_transaction_t *transaction, bool with_data,
   aod_json_separate(json);
   aod_buf_byte(json, '{');
   aod_json_key_int(json, "format", transaction->format);
-  write_binary(json, "id", aod_slice(transaction->id, AOD_ID_BYTES));
-  write_binary(json, "last_tx", transaction->last_tx);
-  write_binary(json, "owner", transaction->owner);
+  aod_base64url_member(json, "id", aod_slice(transaction->id, AOD_ID_BYTES));
+  aod_base64url_member(json, "last_tx", transaction->last_tx);
+  aod_base64url_member(json, "owner", transaction->owner);
   write_tags(json, &transaction->tags);
-  write_binary(json, "target", transaction->target);
+  aod_base64url_member(json, "target", transaction->target);
   aod_json_key_string(json, "quantity", transaction->quantity);
-  write_binary(json, "data", with_data ? transaction->data : AOD_EMPTY);
+  aod_base64url_member(json, "data", with_data ? transaction->data : AOD_EMPTY);
   aod_json_key(json, "data_size");
   aod_buf_printf(json, "\"%llu\"", (unsigned long long)transaction->data_size);
   aod_json_key_raw(json, "data_tree", AOD_TEXT("[]"));
-  write_binary(json, "data_root", transaction->data_root);
+  aod_base64url_member(json, "data_root", transaction->data_root);
   aod_json_key_string(json, "reward", transaction->reward);
-  write_binary(json, "signature", transaction->signature);
+  aod_base64url_member(json, "signature", transaction->signature);
   if (transaction->denomination.len)
     aod_json_key_string(json, "denomination", transaction->denomination);
   aod_buf_byte(json, '}');
