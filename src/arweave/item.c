@@ -168,15 +168,15 @@ static void append_header(const aod_item_t *item, aod_buf_t *raw) {
 }
 
 /* Sign `item`, whose tag bytes are encoded already, and append its header. */
-static int sign_and_append(aod_item_t *item, const uint8_t data_digest[48],
+static int sign_and_append(aod_item_t *item, const uint8_t data_digest[48], bool deterministic,
                            const aod_signer_t *signer, aod_buf_t *raw, uint8_t *id,
                            aod_error_t *err) {
   aod_deep_hash_t hash;
   aod_buf_t signature = {0};
   aod__item_hash_begin(item, &hash);
   aod_deep_hash_add_digest(&hash, data_digest);
-  int rc =
-      aod_signer_sign(signer, aod_slice(hash.state, sizeof hash.state), false, &signature, err);
+  aod_slice_t message = aod_slice(hash.state, sizeof hash.state);
+  int rc = aod_signer_sign(signer, message, deterministic, &signature, err);
   if (!rc) {
     item->signature = aod_buf_slice(&signature);
     append_header(item, raw);
@@ -203,7 +203,7 @@ int aod_item_sign_header(const aod_item_fields_t *fields, const uint8_t data_dig
     rc = aod_fail(err, AOD_EINPUT, "tags have %zu bytes, at most %d are allowed", tag_bytes.len,
                   AOD_TAG_BYTES_MAX);
   else
-    rc = sign_and_append(&item, data_digest, signer, raw, id, err);
+    rc = sign_and_append(&item, data_digest, fields->deterministic, signer, raw, id, err);
   aod_buf_free(&tag_bytes);
   return rc;
 }

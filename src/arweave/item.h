@@ -45,6 +45,7 @@ typedef struct {
   aod_slice_t target, anchor;
   aod_tags_t tags;
   aod_slice_t data;
+  bool deterministic; /* the same fields and key give the same id (aod_signer_sign) */
 } aod_item_fields_t;
 
 /* Sign and append the finished item to `raw`; id (32 bytes) may be NULL.

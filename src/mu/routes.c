@@ -67,7 +67,7 @@ static int read_item(aod_delivery_t *delivery, aod_slice_t body, aod_error_t *er
     aod_error_prefix(err, "'body': A valid and signed data item must be provided as the body.");
     return code;
   }
-  bool is_process;
+  bool is_process = false;
   code = classify(&item, &is_process, err);
   if (code == AOD_OK) code = check_addressee(&item, is_process, err);
   if (code != AOD_OK) return code;

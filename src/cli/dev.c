@@ -1,0 +1,173 @@
+/* aod dev: start a network, say how to use it, run until told to stop. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/options.h"
+#include "cli/command.h"
+#include "node/network.h"
+
+typedef struct {
+  const char *host, *data, *wallet, *ports_file;
+  int64_t port_base;
+  aod_option_list_t modules;
+} dev_options_t;
+
+#define FIELD(name) offsetof(dev_options_t, name)
+static const aod_option_t options_table[] = {
+    {"--data", AOD_OPTION_TEXT, FIELD(data), "DIR",
+     "keep everything there (default: a temporary folder, removed at exit)", 0, 0},
+    {"--port-base", AOD_OPTION_INT, FIELD(port_base), "N",
+     "first of five consecutive ports: ar, bundler, mu, su, cu; 0: free ones (default: 4000)", 0,
+     65531},
+    {"--host", AOD_OPTION_TEXT, FIELD(host), "ADDRESS", "address to listen on (default: 127.0.0.1)",
+     0, 0},
+    {"--wallet", AOD_OPTION_TEXT, FIELD(wallet), "FILE",
+     "JWK of the units' wallet (default: a test wallet that everybody knows)", 0, 0},
+    {"--module", AOD_OPTION_LIST, FIELD(modules), "FILE",
+     "offer this Wasm module too; may be given several times", 0, 0},
+    {"--ports-file", AOD_OPTION_TEXT, FIELD(ports_file), "FILE",
+     "write URLs, addresses, modules and accounts there as JSON, once every port answers", 0, 0},
+    {NULL, 0, 0, NULL, NULL, 0, 0},
+};
+
+/* ---- telling ---- */
+
+static void write_info(const aod_network_info_t *info, aod_buf_t *json) {
+  aod_buf_byte(json, '{');
+  for (int i = 0; i < AOD_PORTS; i++)
+    aod_json_key_string(json, aod_port_names[i], aod_text(info->urls[i]));
+  aod_json_key_string(json, "scheduler", aod_text(info->address));
+  aod_json_key_string(json, "authority", aod_text(info->address));
+  aod_json_key(json, "modules");
+  aod_buf_byte(json, '{');
+  for (size_t i = 0; i < info->module_count; i++)
+    aod_json_key_string(json, info->modules[i].name, aod_text(info->modules[i].id));
+  aod_buf_byte(json, '}');
+  aod_json_key(json, "accounts");
+  aod_buf_byte(json, '[');
+  for (size_t i = 0; i < info->account_count; i++) {
+    aod_json_separate(json);
+    aod_buf_byte(json, '{');
+    aod_json_key_string(json, "address", aod_text(info->accounts[i].address));
+    aod_json_key_string(json, "jwk", aod_text(info->accounts[i].jwk_path));
+    aod_buf_byte(json, '}');
+  }
+  aod_buf_byte(json, ']');
+  aod_json_key_int(json, "pid", getpid());
+  aod_buf_text(json, "}\n");
+}
+
+static void print_banner(const aod_network_info_t *info, int64_t ready_us) {
+  static const char *const labels[AOD_PORTS] = {"arweave", "bundler", "messenger (MU)",
+                                                "scheduler (SU)", "compute unit (CU)"};
+  const char *module = info->module_count ? info->modules[0].id : "<module id>";
+  printf("aod " AOD_VERSION "  a local AO network, ready in %.1f ms\n\n", (double)ready_us / 1000);
+  for (int i = 0; i < AOD_PORTS; i++) printf("  %-18s %s\n", labels[i], info->urls[i]);
+  printf("  %-18s %s%s\n\n", "data", info->data_dir,
+         info->temporary ? "  (removed at exit; --data DIR keeps it)" : "");
+  printf("  %-18s %s\n  %-18s %s\n\n", "scheduler", info->address, "authority", info->address);
+  for (size_t i = 0; i < info->module_count; i++)
+    printf("  %-18s %s  %s\n", i ? "" : "modules", info->modules[i].id, info->modules[i].name);
+  printf("\n");
+  for (size_t i = 0; i < info->account_count; i++)
+    printf("  %-18s %s  %s\n", i ? "" : "test accounts", info->accounts[i].address,
+           info->accounts[i].jwk_path);
+  printf("\naoconnect:\n\n"
+         "  import { connect, createDataItemSigner } from '@permaweb/aoconnect'\n"
+         "  const ao = connect({ MODE: 'legacy', MU_URL: '%s', CU_URL: '%s', GATEWAY_URL: '%s' })\n"
+         "  const signer = createDataItemSigner(JSON.parse(fs.readFileSync('%s')))\n"
+         "  const process = await ao.spawn({ module: '%s', scheduler: '%s', signer,\n"
+         "    tags: [{ name: 'Authority', value: '%s' }] })\n",
+         info->urls[AOD_PORT_MU], info->urls[AOD_PORT_CU], info->urls[AOD_PORT_AR],
+         info->accounts[0].jwk_path, module, info->address, info->address);
+  printf("\naos console:\n\n"
+         "  GATEWAY_URL=%s MU_URL=%s CU_URL=%s \\\n"
+         "  SCHEDULER=%s AOS_MODULE=%s \\\n"
+         "  aos --legacy --wallet %s --tag-name Authority --tag-value %s\n\n",
+         info->urls[AOD_PORT_AR], info->urls[AOD_PORT_MU], info->urls[AOD_PORT_CU], info->address,
+         module, info->accounts[0].jwk_path, info->address);
+  printf("Ctrl-C stops: it finishes what was accepted; a second one exits at once.\n");
+  fflush(stdout);
+}
+
+static int write_ports_file(const aod_network_info_t *info, const char *path, aod_error_t *err) {
+  aod_buf_t json = {0};
+  write_info(info, &json);
+  int code = aod_file_write(path, aod_buf_slice(&json), 0644, err);
+  aod_buf_free(&json);
+  return code;
+}
+
+/* ---- stopping ---- */
+
+static sigset_t stop_signals(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+static void *exit_at_second_signal(void *unused) {
+  (void)unused;
+  sigset_t set = stop_signals();
+  int number;
+  sigwait(&set, &number);
+  _exit(128 + number);
+}
+
+static void wait_for_stop(void) {
+  sigset_t set = stop_signals();
+  int number;
+  sigwait(&set, &number);
+  pthread_t thread;
+  aod_assert(pthread_create(&thread, NULL, exit_at_second_signal, NULL) == 0);
+  pthread_detach(thread);
+  printf("\nstopping: finishing what was accepted\n");
+  fflush(stdout);
+}
+
+/* ---- the command ---- */
+
+static int run(const dev_options_t *options, int64_t started_us, aod_error_t *err) {
+  aod_network_options_t network_options = {.host = options->host,
+                                           .port_base = options->port_base,
+                                           .data_dir = options->data,
+                                           .wallet = options->wallet,
+                                           .modules = options->modules.values,
+                                           .module_count = options->modules.count};
+  aod_network_t *network;
+  int code = aod_network_open(&network, &network_options, err);
+  if (code != AOD_OK) return code;
+  const aod_network_info_t *info = aod_network_info(network);
+  print_banner(info, aod_clock_monotonic_us() - started_us);
+  if (options->ports_file) code = write_ports_file(info, options->ports_file, err);
+  if (code == AOD_OK) wait_for_stop();
+  aod_network_close(network);
+  return code;
+}
+
+int aod_command_dev(int argc, char **argv) {
+  int64_t started_us = aod_clock_monotonic_us();
+  dev_options_t options = {.host = "127.0.0.1", .port_base = 4000};
+  aod_error_t err;
+  int code = aod_options_parse(options_table, argc, argv, &options, NULL, &err);
+  if (code == 1) {
+    aod_options_help("aod dev [OPTION...]",
+                     "Start an Arweave gateway, a bundler, a messenger, a scheduler and a compute "
+                     "unit in one process,\nwith modules and funded-by-nobody test accounts, and "
+                     "print how to use them.",
+                     options_table);
+    return 0;
+  }
+  if (code != AOD_OK) return aod_command_fail("dev", &err);
+  sigset_t set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread: they inherit it */
+  code = run(&options, started_us, &err);
+  return code == AOD_OK ? 0 : aod_command_fail("dev", &err);
+}

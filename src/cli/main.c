@@ -1,0 +1,39 @@
+/* aod: the AO computer in one program. This file only finds the command. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+
+static const struct {
+  const char *name, *doc;
+  int (*run)(int argc, char **argv);
+} commands[] = {
+    {"dev", "a whole AO network in this process, ready for clients", aod_command_dev},
+    {"module", "compile modules ahead of their first use", aod_command_module},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+static void help(FILE *to) {
+  fprintf(to, "aod " AOD_VERSION
+              ", the AO computer in one program\n\nusage: aod COMMAND [OPTION...]\n\n");
+  for (int i = 0; i < COMMAND_COUNT; i++)
+    fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].doc);
+  fprintf(to, "\naod COMMAND --help tells more about one; aod --version prints the version.\n");
+}
+
+int main(int argc, char **argv) {
+  const char *word = argc > 1 ? argv[1] : "";
+  for (int i = 0; i < COMMAND_COUNT; i++)
+    if (strcmp(word, commands[i].name) == 0) return commands[i].run(argc - 2, argv + 2);
+  if (strcmp(word, "--version") == 0) {
+    puts("aod " AOD_VERSION);
+    return 0;
+  }
+  if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+    help(stdout);
+    return 0;
+  }
+  if (*word) fprintf(stderr, "aod: there is no command \"%s\"\n\n", word);
+  help(stderr);
+  return aod_error_exit_code(AOD_EUSAGE);
+}

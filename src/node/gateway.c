@@ -1,0 +1,69 @@
+#include "node/gateway.h"
+
+#include <pthread.h>
+
+static int find(void *context, const uint8_t id[32], aod_arena_t *arena, aod_item_t *item,
+                aod_error_t *err) {
+  aod_ar_t *ar = context;
+  aod_ar_item_t stored;
+  int code = aod_ar_find(ar, id, arena, &stored, err);
+  if (code != AOD_OK) return code;
+  aod_buf_t data = {0};
+  code = aod_ar_data(ar, &stored, &data, err);
+  if (code == AOD_OK) {
+    *item = (aod_item_t){.signature_type = stored.signature_type,
+                         .signature = stored.signature,
+                         .owner = stored.owner,
+                         .target = stored.target,
+                         .anchor = stored.anchor,
+                         .tags = stored.tags,
+                         .data = aod_arena_copy(arena, aod_buf_slice(&data))};
+    memcpy(item->id, stored.id, sizeof item->id);
+    memcpy(item->address, stored.owner_address, sizeof item->address);
+  }
+  aod_buf_free(&data);
+  return code;
+}
+
+/* ---- uploads: all submitted at once, then waited for ---- */
+
+typedef struct {
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+  size_t left;
+  int code;
+  aod_error_t *err;
+} uploading_t;
+
+static void uploaded(void *context, int code, const aod_error_t *err) {
+  uploading_t *uploading = context;
+  pthread_mutex_lock(&uploading->lock);
+  if (code != AOD_OK && uploading->code == AOD_OK) {
+    uploading->code = code;
+    if (uploading->err) *uploading->err = *err;
+  }
+  uploading->left--;
+  pthread_cond_signal(&uploading->wake);
+  pthread_mutex_unlock(&uploading->lock);
+}
+
+static int upload(void *context, const aod_slice_t *raws, size_t count, aod_error_t *err) {
+  uploading_t uploading = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                           .wake = PTHREAD_COND_INITIALIZER,
+                           .left = count,
+                           .err = err};
+  for (size_t i = 0; i < count; i++) aod_ar_submit_item(context, raws[i], uploaded, &uploading);
+  pthread_mutex_lock(&uploading.lock);
+  while (uploading.left) pthread_cond_wait(&uploading.wake, &uploading.lock);
+  pthread_mutex_unlock(&uploading.lock);
+  return uploading.code;
+}
+
+static uint64_t height(void *context) {
+  int64_t blocks = 0;
+  return aod_ar_height(context, &blocks, NULL) == AOD_OK ? (uint64_t)blocks : 0;
+}
+
+aod_gateway_t aod_gateway_direct(aod_ar_t *ar) {
+  return (aod_gateway_t){.context = ar, .find = find, .upload = upload, .height = height};
+}

@@ -1,0 +1,361 @@
+/* Assembly: what each unit needs is opened before it and closed after it, so open reads top down
+ * and close bottom up. A failed open closes what it had opened and returns the reason. */
+#include "node/network.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "ar/ar.h"
+#include "arweave/base64url.h"
+#include "arweave/hash.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cu/cu.h"
+#include "http/server.h"
+#include "mu/mu.h"
+#include "node/cache.h"
+#include "node/gateway.h"
+#include "node/keys.h"
+#include "node/known_modules.h"
+#include "su/su.h"
+#include "vm/vm.h"
+
+enum { WALLET_BYTES_MAX = 65536, MODULE_BYTES_MAX = 64 << 20, MODULES_MAX = 256 };
+enum { REQUEST_GRACE_MS = 10000, OUTBOX_GRACE_MS = 10000 };
+enum { LOCATION_TTL_MS = 3600000 };
+
+const char *const aod_port_names[AOD_PORTS] = {"ar", "bundler", "mu", "su", "cu"};
+
+struct aod_network {
+  aod_network_options_t options;
+  aod_arena_t arena; /* what info points to */
+  aod_network_info_t info;
+  int lock_fd;
+  int listen_fds[AOD_PORTS];
+  aod_signer_t *signer;
+  aod_ar_t *ar;
+  aod_gateway_t gateway;
+  aod_vm_t *vm;
+  aod_su_t *su;
+  aod_cu_t *cu;
+  aod_mu_t *mu;
+  aod_server_t *servers[AOD_PORTS];
+};
+
+const aod_network_info_t *aod_network_info(const aod_network_t *network) {
+  return &network->info;
+}
+
+static char *path_in_data(aod_network_t *network, const char *name) {
+  return aod_arena_printf(&network->arena, "%s/%s", network->info.data_dir, name);
+}
+
+/* ---- ports, folder, wallet, accounts ---- */
+
+static int listen_all(aod_network_t *network, aod_error_t *err) {
+  const aod_network_options_t *options = &network->options;
+  for (int i = 0; i < AOD_PORTS; i++) {
+    int port = options->port_base ? (int)options->port_base + i : 0;
+    int code = aod_server_listen(options->host, &port, &network->listen_fds[i], err);
+    if (code != AOD_OK) {
+      network->listen_fds[i] = -1;
+      return aod_error_prefix(err, "%s; choose others with --port-base N (0 for free ones)",
+                              aod_port_names[i]);
+    }
+    network->info.urls[i] = aod_arena_printf(&network->arena, "http://%s:%d", options->host, port);
+  }
+  return AOD_OK;
+}
+
+static int make_temporary_dir(aod_network_t *network, aod_error_t *err) {
+  const char *parent = getenv("TMPDIR");
+  char *path =
+      aod_arena_printf(&network->arena, "%s/aod-XXXXXX", parent && *parent ? parent : "/tmp");
+  if (!mkdtemp(path))
+    return aod_fail(err, AOD_EIO, "cannot make a temporary folder %s: %s", path, strerror(errno));
+  network->info.data_dir = path;
+  network->info.temporary = true;
+  return AOD_OK;
+}
+
+static int take_data_dir(aod_network_t *network, aod_error_t *err) {
+  const char *given = network->options.data_dir;
+  int code = AOD_OK;
+  if (given) {
+    code = aod_dir_create(given, err);
+    network->info.data_dir = (char *)aod_arena_copy(&network->arena, aod_text(given)).ptr;
+  } else {
+    code = make_temporary_dir(network, err);
+  }
+  if (code != AOD_OK) return code;
+  const char *path = path_in_data(network, "lock");
+  network->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (network->lock_fd < 0)
+    return aod_fail(err, AOD_EIO, "cannot write in the data folder: %s: %s", path, strerror(errno));
+  if (flock(network->lock_fd, LOCK_EX | LOCK_NB) == 0) return AOD_OK;
+  return aod_fail(err, AOD_EUNAVAILABLE, "the data folder %s is in use by another aod",
+                  network->info.data_dir);
+}
+
+static int load_wallet(aod_network_t *network, aod_error_t *err) {
+  const char *path = network->options.wallet;
+  aod_buf_t text = {0};
+  int code = AOD_OK;
+  if (path)
+    code = aod_file_read(path, WALLET_BYTES_MAX, &text, err);
+  else
+    aod_buf_append(&text, aod_test_node_jwk());
+  if (code == AOD_OK) code = aod_signer_from_jwk(aod_buf_slice(&text), &network->signer, err);
+  if (code != AOD_OK && path) aod_error_prefix(err, "wallet %s", path);
+  aod_buf_free(&text);
+  if (code != AOD_OK) return code;
+  uint8_t address[32];
+  aod_signer_address(network->signer, address);
+  aod_id_encode(address, network->info.address);
+  return AOD_OK;
+}
+
+static int write_accounts(aod_network_t *network, aod_error_t *err) {
+  aod_network_info_t *info = &network->info;
+  info->account_count = AOD_TEST_ACCOUNTS;
+  info->accounts = aod_arena_alloc(&network->arena, AOD_TEST_ACCOUNTS * sizeof *info->accounts);
+  int code = aod_dir_create(path_in_data(network, "accounts"), err);
+  for (int i = 0; i < AOD_TEST_ACCOUNTS && code == AOD_OK; i++) {
+    aod_slice_t jwk = aod_test_account_jwk(i);
+    info->accounts[i].jwk_path =
+        aod_arena_printf(&network->arena, "%s/accounts/%d.json", info->data_dir, i);
+    code = aod_jwk_address(jwk, info->accounts[i].address, err);
+    if (code == AOD_OK) code = aod_file_write(info->accounts[i].jwk_path, jwk, 0600, err);
+  }
+  return code;
+}
+
+/* ---- modules ---- */
+
+static void offer(aod_network_t *network, const char *name, const char *id) {
+  aod_offered_module_t *module = &network->info.modules[network->info.module_count++];
+  module->name = (char *)aod_arena_copy(&network->arena, aod_text(name)).ptr;
+  snprintf(module->id, sizeof module->id, "%s", id);
+}
+
+static int put_known(aod_network_t *network, const aod_known_module_t *row, const char *path,
+                     aod_error_t *err) {
+  aod_ar_known_t known = {.data_file = path, .owner = aod_signer_owner(network->signer)};
+  aod_signer_address(network->signer, known.owner_address);
+  aod_assert(aod_id_decode(aod_text(row->id), known.id));
+  aod_module_tags(row->name, row->format, &network->arena, &known.tags);
+  int code = aod_ar_put_known(network->ar, &known, err);
+  if (code == AOD_OK) offer(network, row->name, row->id);
+  return code;
+}
+
+/* Those known modules whose files stand beside the program. */
+static int offer_known_modules(aod_network_t *network, aod_error_t *err) {
+  char *dir = aod_build_modules_dir();
+  int code = AOD_OK;
+  for (const aod_known_module_t *row = aod_known_modules; row->name && code == AOD_OK; row++) {
+    char *path = aod_arena_printf(&network->arena, "%s/%s.wasm", dir, row->name);
+    if (aod_file_exists(path)) code = put_known(network, row, path, err);
+  }
+  free(dir);
+  return code;
+}
+
+/* A module of the user's own: a Module item signed by the units' wallet. Signed without salt, so
+ * that the same file has the same id in every run. */
+static int put_own(aod_network_t *network, const char *name, aod_slice_t wasm, aod_error_t *err) {
+  const char *format;
+  int code = aod_module_guess_format(wasm, &format, err);
+  if (code != AOD_OK) return code;
+  aod_item_fields_t fields = {.data = wasm, .deterministic = true};
+  aod_module_tags(name, format, &network->arena, &fields.tags);
+  aod_buf_t raw = {0};
+  uint8_t id[32];
+  char id_text[44];
+  code = aod_item_sign(&fields, network->signer, &raw, id, err);
+  if (code == AOD_OK) code = aod_ar_put_item(network->ar, aod_buf_slice(&raw), err);
+  aod_buf_free(&raw);
+  if (code != AOD_OK) return code;
+  aod_id_encode(id, id_text);
+  offer(network, name, id_text);
+  return AOD_OK;
+}
+
+static char *module_name(aod_network_t *network, const char *path) {
+  char *copy = aod_arena_printf(&network->arena, "%s", path);
+  char *name = basename(copy);
+  size_t len = strlen(name);
+  if (len > 5 && strcmp(name + len - 5, ".wasm") == 0) name[len - 5] = 0;
+  return name;
+}
+
+static int offer_file(aod_network_t *network, const char *path, aod_error_t *err) {
+  aod_buf_t wasm = {0};
+  int code = aod_file_read(path, MODULE_BYTES_MAX, &wasm, err);
+  if (code == AOD_OK) {
+    uint8_t digest[32];
+    aod_sha256(aod_buf_slice(&wasm), digest);
+    const aod_known_module_t *row = aod_known_module_find(digest);
+    char absolute[PATH_MAX];
+    if (row && realpath(path, absolute))
+      code = put_known(network, row, absolute, err);
+    else
+      code = put_own(network, module_name(network, path), aod_buf_slice(&wasm), err);
+  }
+  aod_buf_free(&wasm);
+  return code == AOD_OK ? code : aod_error_prefix(err, "module %s", path);
+}
+
+static int offer_modules(aod_network_t *network, aod_error_t *err) {
+  network->info.modules =
+      aod_arena_alloc(&network->arena, MODULES_MAX * sizeof *network->info.modules);
+  int code = offer_known_modules(network, err);
+  for (size_t i = 0; i < network->options.module_count && code == AOD_OK; i++)
+    code = offer_file(network, network->options.modules[i], err);
+  return code;
+}
+
+/* ---- units ---- */
+
+static void report_compile(void *context, const char *name, bool done, int64_t ms) {
+  (void)context;
+  if (done)
+    aod_log(AOD_LOG_INFO, "cu", "module %s is compiled, it took %lld ms; the next use is at once",
+            name, (long long)ms);
+  else
+    aod_log(AOD_LOG_INFO, "cu", "compiling module %s, this happens once for each module", name);
+}
+
+static int open_vm(aod_network_t *network, aod_error_t *err) {
+  char *cache_dir = aod_cache_dir(), *shared_dir = aod_build_modules_dir();
+  aod_vm_options_t options = {
+      .cache_dir = cache_dir, .shared_cache_dir = shared_dir, .on_compile = report_compile};
+  int code = aod_vm_open(&network->vm, &options, err);
+  free(cache_dir);
+  free(shared_dir);
+  return code;
+}
+
+static int open_gateway(aod_network_t *network, aod_error_t *err) {
+  aod_ar_options_t options = {
+      .path = path_in_data(network, "ar.db"), .network = "aod.LN.1", .signer = network->signer};
+  int code = aod_ar_open(&network->ar, &options, err);
+  if (code == AOD_OK) network->gateway = aod_gateway_direct(network->ar);
+  return code;
+}
+
+/* Tell where the scheduler answers, as other units and clients look it up. */
+static int announce_scheduler(aod_network_t *network, aod_error_t *err) {
+  char *ttl = aod_arena_printf(&network->arena, "%d", LOCATION_TTL_MS);
+  aod_tag_t tags[] = {{AOD_TEXT("Data-Protocol"), AOD_TEXT("ao")},
+                      {AOD_TEXT("Variant"), AOD_TEXT("ao.TN.1")},
+                      {AOD_TEXT("Type"), AOD_TEXT("Scheduler-Location")},
+                      {AOD_TEXT("Url"), aod_text(network->info.urls[AOD_PORT_SU])},
+                      {AOD_TEXT("Time-To-Live"), aod_text(ttl)}};
+  aod_item_fields_t fields = {.tags = {tags, sizeof tags / sizeof *tags}, .data = AOD_TEXT(" ")};
+  aod_buf_t raw = {0};
+  int code = aod_item_sign(&fields, network->signer, &raw, NULL, err);
+  if (code == AOD_OK) code = aod_ar_put_item(network->ar, aod_buf_slice(&raw), err);
+  aod_buf_free(&raw);
+  return code;
+}
+
+static int open_scheduler(aod_network_t *network, aod_error_t *err) {
+  aod_su_options_t options = {.schedule_path = path_in_data(network, "su.db"),
+                              .signer = network->signer,
+                              .gateway = &network->gateway};
+  return aod_su_open(&network->su, &options, err);
+}
+
+static int open_computer(aod_network_t *network, aod_error_t *err) {
+  aod_cu_options_t options = {.results_path = path_in_data(network, "cu.db"),
+                              .vm = network->vm,
+                              .scheduler = aod_su_scheduler(network->su),
+                              .gateway = &network->gateway};
+  aod_signer_address(network->signer, options.address);
+  return aod_cu_open(&network->cu, &options, err);
+}
+
+static int open_messenger(aod_network_t *network, aod_error_t *err) {
+  aod_mu_options_t options = {.outbox_path = path_in_data(network, "mu.db"),
+                              .signer = network->signer,
+                              .scheduler = aod_su_scheduler(network->su),
+                              .computer = aod_cu_computer(network->cu),
+                              .gateway = &network->gateway};
+  return aod_mu_open(&network->mu, &options, err);
+}
+
+static int open_servers(aod_network_t *network, aod_error_t *err) {
+  const struct {
+    const aod_route_t *routes;
+    void *unit;
+  } services[AOD_PORTS] = {[AOD_PORT_AR] = {aod_ar_gateway_routes, network->ar},
+                           [AOD_PORT_BUNDLER] = {aod_ar_bundler_routes, network->ar},
+                           [AOD_PORT_MU] = {aod_mu_routes, network->mu},
+                           [AOD_PORT_SU] = {aod_su_routes, network->su},
+                           [AOD_PORT_CU] = {aod_cu_routes, network->cu}};
+  int code = AOD_OK;
+  for (int i = 0; i < AOD_PORTS && code == AOD_OK; i++) {
+    aod_server_options_t options = {.name = aod_port_names[i],
+                                    .listen_fd = network->listen_fds[i],
+                                    .routes = services[i].routes,
+                                    .unit = services[i].unit};
+    network->listen_fds[i] = -1; /* the server's from here on */
+    code = aod_server_open(&network->servers[i], &options, err);
+  }
+  return code;
+}
+
+static int open_all(aod_network_t *network, aod_error_t *err) {
+  static int (*const steps[])(aod_network_t *, aod_error_t *) = {
+      listen_all,     take_data_dir, load_wallet,    write_accounts,
+      open_vm,        open_gateway,  offer_modules,  announce_scheduler,
+      open_scheduler, open_computer, open_messenger, open_servers};
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    int code = steps[i](network, err);
+    if (code != AOD_OK) return code;
+  }
+  return AOD_OK;
+}
+
+int aod_network_open(aod_network_t **out, const aod_network_options_t *options, aod_error_t *err) {
+  aod_network_t *network = aod_alloc(sizeof *network);
+  network->options = *options;
+  network->lock_fd = -1;
+  for (int i = 0; i < AOD_PORTS; i++) network->listen_fds[i] = -1;
+  int code = open_all(network, err);
+  if (code != AOD_OK) {
+    aod_network_close(network);
+    return code;
+  }
+  *out = network;
+  return AOD_OK;
+}
+
+/* Clients first, then what their requests set off, then the units from the messenger down. */
+void aod_network_close(aod_network_t *network) {
+  for (int i = 0; i < AOD_PORTS; i++)
+    if (network->servers[i]) aod_server_drain(network->servers[i], REQUEST_GRACE_MS);
+  if (network->mu) aod_mu_drain(network->mu, OUTBOX_GRACE_MS);
+  if (network->mu) aod_mu_stop(network->mu);
+  for (int i = 0; i < AOD_PORTS; i++)
+    if (network->servers[i]) aod_server_close(network->servers[i]);
+  aod_cu_close(network->cu);
+  aod_su_close(network->su);
+  aod_mu_close(network->mu);
+  aod_ar_close(network->ar);
+  if (network->vm) aod_vm_close(network->vm);
+  aod_signer_free(network->signer);
+  for (int i = 0; i < AOD_PORTS; i++)
+    if (network->listen_fds[i] >= 0) close(network->listen_fds[i]);
+  if (network->info.temporary) aod_dir_remove(network->info.data_dir, NULL);
+  if (network->lock_fd >= 0) close(network->lock_fd);
+  aod_arena_free(&network->arena);
+  free(network);
+}

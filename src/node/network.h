@@ -1,0 +1,57 @@
+/* A whole network in one process: Arweave gateway, bundler, messenger, scheduler and compute unit,
+ * wired together by direct calls and serving their public protocol on five ports. */
+#ifndef AOD_NODE_NETWORK_H
+#define AOD_NODE_NETWORK_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+
+typedef enum { AOD_PORT_AR, AOD_PORT_BUNDLER, AOD_PORT_MU, AOD_PORT_SU, AOD_PORT_CU } aod_port_t;
+enum { AOD_PORTS = 5 };
+extern const char *const aod_port_names[AOD_PORTS]; /* "ar", "bundler", … */
+
+typedef struct {
+  const char *host;
+  int64_t port_base;          /* five consecutive ports; 0: free ones */
+  const char *data_dir;       /* NULL: a temporary folder, removed by close */
+  const char *wallet;         /* JWK file of the units' wallet; NULL: the well-known test wallet */
+  const char *const *modules; /* files to offer besides the known ones */
+  size_t module_count;
+} aod_network_options_t;
+
+typedef struct {
+  const char *name;
+  char id[44];
+} aod_offered_module_t;
+
+typedef struct {
+  char address[44];
+  char *jwk_path;
+} aod_account_t;
+
+/* What a user must know of a running network; strings live as long as the network. */
+typedef struct {
+  char *urls[AOD_PORTS];
+  char address[44]; /* of the units' wallet: scheduler and authority at once */
+  const char *data_dir;
+  bool temporary;
+  aod_offered_module_t *modules;
+  size_t module_count;
+  aod_account_t *accounts;
+  size_t account_count;
+} aod_network_info_t;
+
+typedef struct aod_network aod_network_t;
+
+/* Every port answers when this returns AOD_OK. AOD_EUNAVAILABLE names a port that is in use, or the
+ * data folder when another aod uses it. */
+int aod_network_open(aod_network_t **network, const aod_network_options_t *options,
+                     aod_error_t *err);
+const aod_network_info_t *aod_network_info(const aod_network_t *network);
+
+/* Finish what was accepted (requests, then what they set off, each within a grace of some seconds),
+ * write what must be written, release everything. */
+void aod_network_close(aod_network_t *network);
+
+#endif
