@@ -17,6 +17,7 @@ typedef int64_t i64;
 typedef float f32;
 typedef double f64;
 typedef aod_wasm_ref_t ref;
+typedef ref __attribute__((may_alias)) ref_m;
 typedef aod_wasm_instance_t instance;
 
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -1,0 +1,203 @@
+/* One compiler run a part, as many at a time as there are cores, then one to link.
+ *
+ * What a compiler may choose must not be seen: no contraction, no fast mathematics, and the text
+ * itself leaves nothing undefined (preamble.h). The children get an environment of their own and
+ * write their complaints to files, so that nothing of ours depends on when they end. */
+#include "vm/compile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MAX_SECONDS = 1800, MAX_FILE_BYTES = 1 << 30, MAX_FLAGS = 24, MAX_COMPLAINT = 700 };
+
+#define COMMON                                                                                     \
+  "-std=gnu17 -w -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno "                     \
+  "-fstack-clash-protection -fno-asynchronous-unwind-tables -fno-ident "
+
+static const char *const flags[] = {
+    [AOD_TIER_OPTIMISED] = COMMON "-O2",
+    [AOD_TIER_FIRST] = COMMON "-O0",
+};
+
+const char *aod__compiler_flags(aod_tier_t tier) {
+  return flags[tier];
+}
+
+uint32_t aod__compiler_jobs(void) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return cores < 1 ? 1 : cores > 16 ? 16 : (uint32_t)cores;
+}
+
+/* ---- finding ---- */
+
+static bool find_in_path(const char *name, aod_buf_t *path) {
+  const char *environment = getenv("PATH");
+  aod_slice_t rest = aod_text(environment ? environment : "/usr/local/bin:/usr/bin:/bin");
+  while (rest.ptr) {
+    aod_slice_t folder = aod_slice_cut(&rest, ':');
+    aod_buf_clear(path);
+    aod_buf_printf(path, "%.*s/%s", AOD_ARG(folder), name);
+    aod_buf_terminate(path);
+    if (folder.len && !access((const char *)path->ptr, X_OK)) return true;
+  }
+  return false;
+}
+
+int aod__compiler_find(const char *wanted, aod_buf_t *path, aod_error_t *err) {
+  if (wanted && strchr(wanted, '/')) {
+    aod_buf_text(path, wanted);
+    aod_buf_terminate(path);
+    if (!access(wanted, X_OK)) return 0;
+  } else if (wanted ? find_in_path(wanted, path)
+                    : find_in_path("clang", path) || find_in_path("cc", path)) {
+    return 0;
+  }
+  return aod_fail(err, AOD_ECOMPILE,
+                  "no C compiler: %s not found; install clang (or gcc), or name one",
+                  wanted ? wanted : "clang and cc");
+}
+
+/* ---- running ---- */
+
+typedef struct {
+  const char *argv[MAX_FLAGS + 24]; /* NULL-terminated */
+  uint32_t count;
+} command_t;
+
+static void add(command_t *command, const char *argument) {
+  aod_assert(command->count + 1 < sizeof command->argv / sizeof command->argv[0]);
+  command->argv[command->count++] = argument;
+}
+
+/* Split at blanks into words of the arena. */
+static void add_words(command_t *command, aod_arena_t *arena, const char *words) {
+  aod_slice_t rest = aod_text(words);
+  while (rest.ptr) {
+    aod_slice_t word = aod_slice_cut(&rest, ' ');
+    if (word.len) add(command, (const char *)aod_arena_copy(arena, word).ptr);
+  }
+}
+
+/* Between fork and exec only calls that are safe after fork in a threaded program. */
+static _Noreturn void become(const command_t *command, const char *directory, int complaints) {
+  static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", NULL};
+  struct rlimit cpu = {MAX_SECONDS, MAX_SECONDS}, file = {MAX_FILE_BYTES, MAX_FILE_BYTES};
+  setrlimit(RLIMIT_CPU, &cpu);
+  setrlimit(RLIMIT_FSIZE, &file);
+  dup2(complaints, STDOUT_FILENO);
+  dup2(complaints, STDERR_FILENO);
+  if (!chdir(directory)) execve(command->argv[0], (char *const *)command->argv, environment);
+  _exit(127);
+}
+
+/* Returns the child or -1. */
+static pid_t start(const command_t *command, const char *directory, const char *complaints) {
+  int fd = open(complaints, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return -1;
+  pid_t pid = fork();
+  if (pid == 0) become(command, directory, fd);
+  close(fd);
+  return pid;
+}
+
+static bool succeeded(pid_t pid) {
+  int status = 0;
+  if (pid < 0) return false;
+  while (waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) return false;
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* AOD_ECOMPILE with the beginning of the file. */
+static int complain(const char *compiler, const char *complaints, aod_error_t *err) {
+  char text[MAX_COMPLAINT] = "";
+  FILE *file = fopen(complaints, "rb");
+  if (file) {
+    size_t len = fread(text, 1, sizeof text - 1, file);
+    text[len] = 0;
+    fclose(file);
+  }
+  return aod_fail(err, AOD_ECOMPILE, "%s failed: %s", compiler, *text ? text : "it said nothing");
+}
+
+/* ---- parts ---- */
+
+typedef struct {
+  const char *compiler, *directory, *options;
+  const aod_c_source_t *source;
+  aod_arena_t arena;
+} job_t;
+
+static char *part_path(job_t *job, uint32_t part, const char *suffix) {
+  return aod_arena_printf(&job->arena, "%s/part%u.%s", job->directory, part, suffix);
+}
+
+static int write_part(job_t *job, uint32_t part, aod_error_t *err) {
+  const char *path = part_path(job, part, "c");
+  const aod_buf_t *text = &job->source->parts[part];
+  FILE *file = fopen(path, "wb");
+  bool good = file && fwrite(text->ptr, 1, text->len, file) == text->len;
+  if (file && fclose(file)) good = false;
+  return good ? 0 : aod_fail(err, AOD_EIO, "%s: %s", path, strerror(errno));
+}
+
+static pid_t start_part(job_t *job, uint32_t part) {
+  command_t command = {0};
+  add(&command, job->compiler);
+  add_words(&command, &job->arena, job->options);
+  add(&command, "-c");
+  add(&command, part_path(job, part, "c"));
+  add(&command, "-o");
+  add(&command, part_path(job, part, "o"));
+  add(&command, NULL);
+  return start(&command, job->directory, part_path(job, part, "txt"));
+}
+
+/* All parts, `jobs` at a time; the first failure stops the rest. */
+static int compile_parts(job_t *job, aod_error_t *err) {
+  uint32_t count = job->source->count, jobs = aod__compiler_jobs(), started = 0;
+  pid_t *children = aod_alloc(count * sizeof *children);
+  int rc = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    while (!rc && started < count && started < i + jobs) {
+      rc = write_part(job, started, err);
+      if (!rc) children[started] = start_part(job, started);
+      if (!rc) started++;
+    }
+    if (i < started && !succeeded(children[i]) && !rc)
+      rc = complain(job->compiler, part_path(job, i, "txt"), err);
+  }
+  free(children);
+  return rc;
+}
+
+static int link_parts(job_t *job, const char *output, aod_error_t *err) {
+  command_t command = {0};
+  add(&command, job->compiler);
+  add_words(&command, &job->arena, "-shared -Wl,--build-id=none -o");
+  add(&command, output);
+  for (uint32_t i = 0; i < job->source->count; i++) add(&command, part_path(job, i, "o"));
+  add(&command, "-lm");
+  add(&command, NULL);
+  const char *complaints = part_path(job, 0, "link.txt");
+  if (succeeded(start(&command, job->directory, complaints))) return 0;
+  return complain(job->compiler, complaints, err);
+}
+
+int aod__compile(const char *compiler, aod_tier_t tier, const aod_c_source_t *source,
+                 const char *directory, const char *output, aod_error_t *err) {
+  job_t job = {.compiler = compiler,
+               .directory = directory,
+               .options = aod__compiler_flags(tier),
+               .source = source};
+  int rc = compile_parts(&job, err);
+  if (!rc) rc = link_parts(&job, output, err);
+  aod_arena_free(&job.arena);
+  return rc;
+}
