@@ -257,6 +257,7 @@ static bool convert(aod_buf_t *out, char conversion, const moment_t *moment) {
 /* All occurrences of `from` in *text, left to right, without looking at what was put in. */
 static void replace(aod_buf_t *text, aod_slice_t from, aod_slice_t to) {
   aod_slice_t rest = aod_buf_slice(text);
+  if (rest.len == 0) return;
   const uint8_t *found = memmem(rest.ptr, rest.len, from.ptr, from.len);
   if (!found) return;
   aod_buf_t out = {0};

@@ -11,7 +11,7 @@ static aod_core_t *core_of(aod_wasm_instance_t *instance) {
   return (aod_core_t *)instance;
 }
 
-static _Noreturn void runtime_trap(aod_wasm_instance_t *instance, int trap) {
+__attribute__((noreturn)) static void runtime_trap(aod_wasm_instance_t *instance, int trap) {
   (void)instance;
   aod_trap_raise(trap);
 }

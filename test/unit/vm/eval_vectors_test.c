@@ -1,0 +1,290 @@
+/* Scripts of messages on real modules, with what the reference loader gave: inputs, results and
+ * memory images must agree to the byte (test/vectors/eval, wasm-host.md).
+ *
+ * The modules are not part of the repository. They are looked for in $AOD_MODULES, else in
+ * <build>/modules; files whose module is missing are skipped, with a count at the end. Compiled
+ * code is kept in <build>/modules-cache, so that only the first run takes minutes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "arweave/hash.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "vm/vm.h"
+
+#define PROBLEMS_SHOWN 5
+
+typedef struct {
+  const char *vectors, *module, *skip; /* skip: why it cannot run yet */
+} script_t;
+
+static const script_t scripts[] = {
+    {"process", "process", NULL},
+    {"aos", "aos", NULL},
+    {"aos2_0_1", "aos2_0_1", NULL},
+    {"aos2_0_3", "aos2_0_3", NULL},
+    {"aos2_0_6", "aos2_0_6", NULL},
+    {"aos2_0_4_32", "aos2_0_4_32", NULL},
+    {"aos2_0_6.metered", "aos2_0_6", "metering formats are not offered yet"},
+    {"aos2_0_4_32.metered", "aos2_0_4_32", "metering formats are not offered yet"},
+    {"aos2_0_6.weavedrive", "aos2_0_6", "WeaveDrive is not offered yet"},
+    {"aos2_0_4_32.weavedrive", "aos2_0_4_32", "WeaveDrive is not offered yet"},
+    {"loader_fixture_emscripten", "loader_fixture_emscripten", "the module is in no package"},
+    {"loader_fixture_emscripten2_aos", "loader_fixture_aos", "the module is in no package"},
+};
+#define SCRIPT_COUNT (sizeof scripts / sizeof scripts[0])
+
+static aod_vm_t *vm;
+static int skipped;
+
+/* ---- one script ---- */
+
+typedef struct {
+  const script_t *script;
+  aod_module_t *module;
+  aod_instance_t *instance;
+  int line, problems, images;
+} run_t;
+
+static void problem(run_t *run, const json_t *line, const char *what, aod_slice_t got,
+                    aod_slice_t expected) {
+  if (++run->problems > PROBLEMS_SHOWN) return;
+  size_t same = 0;
+  while (same < got.len && same < expected.len && got.ptr[same] == expected.ptr[same]) same++;
+  size_t from = same > 40 ? same - 40 : 0;
+  const char *label = json_string_value(json_object_get(line, "label"));
+  print_error("%s line %d (%s): %s differs at %zu\n     got ..%.*s\nexpected ..%.*s\n",
+              run->script->vectors, run->line, label ? label : "", what, same,
+              AOD_ARG(aod_slice_sub(got, from, 400)), AOD_ARG(aod_slice_sub(expected, from, 400)));
+}
+
+static void expect(run_t *run, const json_t *line, const char *what, aod_slice_t got,
+                   aod_slice_t expected) {
+  if (!aod_slice_equal(got, expected)) problem(run, line, what, got, expected);
+}
+
+static void hex(const uint8_t digest[32], char text[65]) {
+  for (int i = 0; i < 32; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+static bool is_volatile(const json_t *line, const char *field) {
+  json_t *name;
+  size_t i;
+  json_array_foreach(json_object_get(line, "volatile"), i, name) {
+    if (strcmp(json_string_value(name), field) == 0) return true;
+  }
+  return false;
+}
+
+/* The JSON text of msg or env, checked against its recorded hash. */
+static void input(run_t *run, const json_t *line, const char *name, aod_buf_t *text) {
+  uint8_t digest[32];
+  char got[65], key[32];
+  aod_json_value(text, json_object_get(line, name));
+  aod_sha256(aod_buf_slice(text), digest);
+  hex(digest, got);
+  snprintf(key, sizeof key, "%s_sha256", name);
+  expect(run, line, key, aod_text(got), aod_json_get_string(json_object_get(line, "input"), key));
+}
+
+/* ---- results ---- */
+
+/* As the loader builds it from {ok, response}. */
+static void write_result(const json_t *response, double gas_used, aod_buf_t *out) {
+  static const char *const fields[] = {"Error",  "Output",      "Messages",
+                                       "Spawns", "Assignments", "Patches"};
+  aod_buf_byte(out, '{');
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    const json_t *value = json_object_get(response, fields[i]);
+    if (!value && strcmp(fields[i], "Patches") != 0) continue;
+    aod_json_key(out, fields[i]);
+    if (value)
+      aod_json_value(out, value);
+    else
+      aod_buf_text(out, "[]");
+  }
+  aod_json_key(out, "GasUsed");
+  aod_json_number(out, gas_used);
+  aod_buf_byte(out, '}');
+}
+
+static void write_error(aod_slice_t text, aod_buf_t *out) {
+  aod_buf_byte(out, '{');
+  aod_json_key_string(out, "Error", text);
+  aod_buf_byte(out, '}');
+}
+
+/* Writes the result and returns whether it has an Error, after which the state is undone. */
+static bool result_of(const aod_evaluation_t *evaluation, aod_buf_t *out) {
+  json_t *root = NULL;
+  aod_error_t error;
+  if (evaluation->failed) {
+    write_error(aod_buf_slice(&evaluation->text), out);
+    return true;
+  }
+  if (evaluation->text.len == 0) {
+    write_error(AOD_TEXT("Unexpected end of JSON input"), out);
+    return true;
+  }
+  assert_int_equal(aod_json_parse(aod_buf_slice(&evaluation->text), &root, &error), AOD_OK);
+  const json_t *response = json_object_get(root, "response");
+  bool ok = json_is_true(json_object_get(root, "ok"));
+  bool failed = !ok || json_object_get(response, "Error");
+  if (ok)
+    write_result(response, evaluation->gas_used, out);
+  else {
+    aod_buf_text(out, "{\"Error\":");
+    aod_json_value(out, response);
+    aod_buf_byte(out, '}');
+  }
+  json_decref(root);
+  return failed;
+}
+
+static json_t *without_volatile(const json_t *line, json_t *result) {
+  if (is_volatile(line, "result.Output")) json_object_del(result, "Output");
+  return result;
+}
+
+static void compare_result(run_t *run, const json_t *line, aod_slice_t text) {
+  json_t *got = NULL, *expected = json_deep_copy(json_object_get(line, "result"));
+  aod_buf_t got_text = {0}, expected_text = {0};
+  assert_int_equal(aod_json_parse(text, &got, NULL), AOD_OK);
+  json_object_del(expected,
+                  "thrown"); /* what class the reference threw: not part of the protocol */
+  aod_json_value(&got_text, without_volatile(line, got));
+  aod_json_value(&expected_text, without_volatile(line, expected));
+  expect(run, line, "result", aod_buf_slice(&got_text), aod_buf_slice(&expected_text));
+  aod_buf_free(&got_text);
+  aod_buf_free(&expected_text);
+  json_decref(got);
+  json_decref(expected);
+}
+
+/* ---- images ---- */
+
+static void compare_image(run_t *run, const json_t *line) {
+  const json_t *sync = json_object_get(json_object_get(line, "alt"), "sync");
+  if (!sync || is_volatile(line, "memory")) return;
+  uint8_t digest[32];
+  char got[128], expected[128], digits[65];
+  aod_instance_memory_sha256(run->instance, digest);
+  hex(digest, digits);
+  snprintf(got, sizeof got, "%llu bytes %s",
+           (unsigned long long)aod_instance_memory_bytes(run->instance), digits);
+  snprintf(expected, sizeof expected, "%.0f bytes %s",
+           json_number_value(json_object_get(sync, "bytes")),
+           json_string_value(json_object_get(sync, "sha256")));
+  expect(run, line, "image", aod_text(got), aod_text(expected));
+  run->images++;
+}
+
+/* ---- running ---- */
+
+static void run_line(run_t *run, const json_t *line) {
+  aod_buf_t msg = {0}, env = {0}, text = {0};
+  aod_evaluation_t evaluation;
+  input(run, line, "msg", &msg);
+  input(run, line, "env", &env);
+  assert_int_equal(aod_instance_evaluate(run->instance, aod_buf_slice(&msg), aod_buf_slice(&env),
+                                         &evaluation, NULL),
+                   AOD_OK);
+  if (result_of(&evaluation, &text))
+    aod_instance_rollback(run->instance);
+  else
+    aod_instance_commit(run->instance);
+  compare_result(run, line, aod_buf_slice(&text));
+  compare_image(run, line);
+  aod_evaluation_free(&evaluation);
+  aod_buf_free(&msg);
+  aod_buf_free(&env);
+  aod_buf_free(&text);
+}
+
+static void open_instance(run_t *run, aod_slice_t wasm, const json_t *line) {
+  aod_error_t error = {0};
+  aod_slice_t format = aod_json_get_string(line, "format");
+  if (aod_module_load(vm, wasm, format, run->script->module, &run->module, &error))
+    fail_msg("%s", error.message);
+  aod_instance_options_t options = {
+      .compute_limit = (uint64_t)json_number_value(json_object_get(line, "compute_limit"))};
+  if (aod_instance_open(run->module, &options, &run->instance, &error))
+    fail_msg("%s", error.message);
+}
+
+static void run_script(run_t *run, aod_slice_t wasm, aod_slice_t lines) {
+  while (lines.ptr) {
+    aod_slice_t text = aod_slice_cut(&lines, '\n');
+    json_t *line = NULL;
+    if (text.len == 0) continue;
+    assert_int_equal(aod_json_parse(text, &line, NULL), AOD_OK);
+    if (!run->instance) open_instance(run, wasm, line);
+    run_line(run, line);
+    json_decref(line);
+    run->line++;
+  }
+  aod_instance_close(run->instance);
+  aod_module_release(run->module);
+  print_message("%s: %d lines, %d images\n", run->script->vectors, run->line, run->images);
+}
+
+static bool find_module(const char *name, aod_buf_t *wasm) {
+  char path[4096];
+  const char *folder = getenv("AOD_MODULES");
+  snprintf(path, sizeof path, "%s/%s.wasm", folder ? folder : AOD_BINARY_DIR "/modules", name);
+  return aod_file_read(path, 64 << 20, wasm, NULL) == AOD_OK;
+}
+
+static void test_script(void **state) {
+  const script_t *script = *state;
+  aod_buf_t wasm = {0}, lines = {0};
+  char path[4096];
+  const char *reason = script->skip;
+  if (!reason && !find_module(script->module, &wasm)) reason = "its module is not there";
+  if (reason) {
+    print_message("SKIPPED %s.jsonl: %s\n", script->vectors, reason);
+    skipped++;
+    skip();
+  }
+  snprintf(path, sizeof path, "%s/test/vectors/eval/%s.jsonl", AOD_SOURCE_DIR, script->vectors);
+  assert_int_equal(aod_file_read(path, 64 << 20, &lines, NULL), AOD_OK);
+  run_t run = {.script = script};
+  run_script(&run, aod_buf_slice(&wasm), aod_buf_slice(&lines));
+  aod_buf_free(&wasm);
+  aod_buf_free(&lines);
+  if (run.problems) fail_msg("%s: %d differences", script->vectors, run.problems);
+}
+
+static void on_compile(void *context, const char *name, bool done, int64_t ms) {
+  (void)context;
+  if (done) print_message("compiled %s in %lld ms\n", name, (long long)ms);
+}
+
+static int open_vm(void **state) {
+  (void)state;
+  aod_vm_options_t options = {.cache_dir = AOD_BINARY_DIR "/modules-cache",
+                              .on_compile = on_compile};
+  return aod_vm_open(&vm, &options, NULL);
+}
+
+static int close_vm(void **state) {
+  (void)state;
+  aod_vm_close(vm);
+  if (skipped) print_message("SKIPPED %d of %zu scripts\n", skipped, SCRIPT_COUNT);
+  return 0;
+}
+
+int main(void) {
+  struct CMUnitTest tests[SCRIPT_COUNT];
+  for (size_t i = 0; i < SCRIPT_COUNT; i++)
+    tests[i] = (struct CMUnitTest){
+        .name = scripts[i].vectors, .test_func = test_script, .initial_state = (void *)&scripts[i]};
+  return _cmocka_run_group_tests("eval vectors", tests, SCRIPT_COUNT, open_vm, close_vm);
+}
