@@ -76,6 +76,11 @@ void aod_respond_buf(aod_request_t *request, int status, const char *content_typ
   finish(request, status, content_type, response);
 }
 
+void aod_respond_file(aod_request_t *request, int status, const char *content_type, int fd,
+                      uint64_t offset, uint64_t len) {
+  finish(request, status, content_type, MHD_create_response_from_fd_at_offset64(len, fd, offset));
+}
+
 static void error_body(aod_buf_t *body, aod_slice_t text) {
   aod_buf_text(body, "{");
   aod_json_key_string(body, "error", text);

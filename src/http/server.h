@@ -69,6 +69,9 @@ void aod_respond_header(aod_request_t *request, const char *name, aod_slice_t va
 void aod_respond(aod_request_t *request, int status, const char *content_type, aod_slice_t body);
 /* Answer with a buffer whose memory the server takes over. */
 void aod_respond_buf(aod_request_t *request, int status, const char *content_type, aod_buf_t *body);
+/* Answer with `len` bytes of a file from `offset` on; the server closes the descriptor. */
+void aod_respond_file(aod_request_t *request, int status, const char *content_type, int fd,
+                      uint64_t offset, uint64_t len);
 /* Answer {"error": "<text>"} as JSON. */
 void aod_respond_error(aod_request_t *request, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,0 +1,94 @@
+/* The Arweave gateway and bundler: data items and transactions on a chain of their own.
+ *
+ * Uploads are kept in the embedded store with an index for GraphQL. There is no mining to wait for:
+ * every accepted upload is a block of its own, appended in the same commit, so that height counts
+ * uploads, never goes back, and what was acknowledged is at once found with its block. Posting
+ * order is block order.
+ *
+ * All functions may be called from any thread. */
+#ifndef AOD_AR_AR_H
+#define AOD_AR_AR_H
+
+#include "arweave/item.h"
+#include "arweave/signer.h"
+#include "base/arena.h"
+#include "http/server.h"
+
+typedef struct aod_ar aod_ar_t;
+
+typedef struct {
+  const char *path;               /* the database file; created when missing */
+  const char *network;            /* what /info calls it, "aod.LN.1"; must outlive the unit */
+  const aod_signer_t *signer;     /* signs upload receipts; must outlive the unit */
+  int64_t (*now_ms)(void *clock); /* NULL: the wall clock */
+  void *clock;
+} aod_ar_options_t;
+
+int aod_ar_open(aod_ar_t **ar, const aod_ar_options_t *options, aod_error_t *err);
+/* Finishes what was submitted. No request may be in progress any more. NULL is fine. */
+void aod_ar_close(aod_ar_t *ar);
+
+/* ---- storing ---- */
+
+/* Store a data item; on disk when it returns AOD_OK. Idempotent: a known id changes nothing. The
+ * caller vouches for the signature. AOD_EINPUT when `raw` is no data item. */
+int aod_ar_put_item(aod_ar_t *ar, aod_slice_t raw, aod_error_t *err);
+
+/* The same without waiting: `done` is called once, in the store's thread when the item is on disk
+ * or failed (then `err` says why), or at once when `raw` is no data item. It must be quick. `raw`
+ * is copied. */
+typedef void (*aod_ar_done_t)(void *context, int code, const aod_error_t *err);
+void aod_ar_submit_item(aod_ar_t *ar, aod_slice_t raw, aod_ar_done_t done, void *context);
+
+/* A base-layer transaction that is known without its signature, such as a module of the main
+ * network under its own id. */
+typedef struct {
+  uint8_t id[AOD_ID_BYTES];
+  uint8_t owner_address[AOD_ID_BYTES];
+  aod_slice_t owner; /* public key; empty when unknown */
+  aod_tags_t tags;
+  const char *data_file; /* absolute path, read when asked for; NULL: `data` is stored */
+  aod_slice_t data;
+} aod_ar_known_t;
+
+/* Idempotent by id, except that the data file's path is taken over anew. */
+int aod_ar_put_known(aod_ar_t *ar, const aod_ar_known_t *known, aod_error_t *err);
+
+/* ---- reading ---- */
+
+typedef struct {
+  int64_t height, time_ms;
+  uint8_t hash[48], previous[48]; /* previous: zeros for the first block */
+} aod_ar_block_t;
+
+typedef struct {
+  uint8_t id[AOD_ID_BYTES];
+  bool base_layer; /* a transaction, not a data item */
+  int signature_type;
+  aod_slice_t signature; /* empty when unknown */
+  uint8_t owner_address[AOD_ID_BYTES];
+  aod_slice_t owner;          /* public key; empty when unknown */
+  aod_slice_t target, anchor; /* 32 bytes or empty */
+  aod_tags_t tags;
+  uint64_t data_len;
+  aod_ar_block_t block;
+  int64_t sequence; /* place in posting order */
+  char *data_file;  /* NULL: the data is in the store */
+} aod_ar_item_t;
+
+/* Look an id up; everything in `item` lives in the arena. AOD_ENOTFOUND. */
+int aod_ar_find(aod_ar_t *ar, const uint8_t id[AOD_ID_BYTES], aod_arena_t *arena,
+                aod_ar_item_t *item, aod_error_t *err);
+/* Append the item's data. */
+int aod_ar_data(aod_ar_t *ar, const aod_ar_item_t *item, aod_buf_t *data, aod_error_t *err);
+int aod_ar_height(aod_ar_t *ar, int64_t *height, aod_error_t *err);
+
+/* First value of the tag Content-Type, whatever its case. */
+bool aod_ar_content_type(const aod_tags_t *tags, aod_slice_t *type);
+
+/* ---- HTTP: `unit` is the aod_ar_t ---- */
+
+extern const aod_route_t aod_ar_gateway_routes[]; /* the bundler's uploads included */
+extern const aod_route_t aod_ar_bundler_routes[];
+
+#endif

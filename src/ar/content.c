@@ -1,0 +1,180 @@
+/* The bytes of items: "/:id" and "/raw/:id", whole or a range.
+ *
+ * "/:id" also tells the tags as response headers in lower case, because messengers read a process'
+ * tags there. Tags are written by strangers: names that mean something to HTTP are left out, and so
+ * are values that are no visible ASCII. All of them together stay small enough for the connection's
+ * buffer. An id names its bytes for ever, so it serves as the entity tag. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ar/index.h"
+#include "ar/routes.h"
+#include "arweave/base64url.h"
+#include "http/range.h"
+
+enum { TAG_HEADERS_BYTES_MAX = 8192, TAG_NAME_BYTES_MAX = 100 };
+
+/* ---- tags as headers ---- */
+
+/* Names, and beginnings of names (ending in '-'), that belong to HTTP. */
+static const char *const reserved[] = {
+    "accept-",
+    "access-control-",
+    "age",
+    "allow",
+    "alt-svc",
+    "cache-control",
+    "clear-site-data",
+    "connection",
+    "content-",
+    "cross-origin-",
+    "date",
+    "etag",
+    "expires",
+    "keep-alive",
+    "last-modified",
+    "link",
+    "location",
+    "origin",
+    "proxy-",
+    "refresh",
+    "retry-after",
+    "sec-",
+    "server",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+    "www-authenticate",
+    "x-frame-options",
+};
+
+static bool is_reserved(const char *name) {
+  for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+    size_t len = strlen(reserved[i]);
+    bool prefix = reserved[i][len - 1] == '-';
+    if (prefix ? strncmp(name, reserved[i], len) == 0 : strcmp(name, reserved[i]) == 0) return true;
+  }
+  return false;
+}
+
+/* The header's name for a tag; false when there cannot be one. */
+static bool header_name(aod_slice_t tag, char name[TAG_NAME_BYTES_MAX + 1]) {
+  if (tag.len == 0 || tag.len > TAG_NAME_BYTES_MAX) return false;
+  for (size_t i = 0; i < tag.len; i++) {
+    uint8_t c = tag.ptr[i];
+    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+    bool allowed = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    if (!allowed) return false;
+    name[i] = (char)c;
+  }
+  name[tag.len] = 0;
+  return !is_reserved(name);
+}
+
+static bool is_visible(aod_slice_t value) {
+  for (size_t i = 0; i < value.len; i++)
+    if (value.ptr[i] < 0x20 || value.ptr[i] > 0x7e) return false;
+  return value.len > 0;
+}
+
+/* The first tag of a name counts, as everywhere in AO. */
+static bool is_first(const aod_tags_t *tags, size_t index, const char *name) {
+  for (size_t i = 0; i < index; i++)
+    if (aod_slice_is_nocase(tags->list[i].name, name)) return false;
+  return true;
+}
+
+static void add_tag_headers(aod_request_t *request, const aod_tags_t *tags) {
+  size_t total = 0;
+  for (size_t i = 0; i < tags->count; i++) {
+    char name[TAG_NAME_BYTES_MAX + 1];
+    aod_slice_t value = tags->list[i].value;
+    if (!header_name(tags->list[i].name, name) || !is_visible(value)) continue;
+    if (!is_first(tags, i, name)) continue;
+    total += strlen(name) + value.len;
+    if (total > TAG_HEADERS_BYTES_MAX) return;
+    aod_respond_header(request, name, value);
+  }
+}
+
+/* ---- bytes ---- */
+
+static void respond_bytes(aod_request_t *request, aod_ar_t *ar, const aod_ar_item_t *item,
+                          int status, const char *type, uint64_t from, uint64_t len) {
+  aod_error_t err;
+  if (item->data_file) {
+    int fd = open(item->data_file, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+      aod_respond_file(request, status, type, fd, from, len);
+    else
+      aod_respond_error(request, 500, "cannot open %s: %s", item->data_file, strerror(errno));
+    return;
+  }
+  aod_buf_t data = {0};
+  if (aod__index_data(ar, item, from, len, &data, &err) == AOD_OK) {
+    aod_respond_buf(request, status, type, &data);
+  } else {
+    aod_buf_free(&data);
+    aod__ar_respond_failure(request, &err);
+  }
+}
+
+/* The type of the content as a header may carry it. */
+static const char *content_type(aod_request_t *request, const aod_ar_item_t *item) {
+  aod_slice_t type;
+  if (!aod_ar_content_type(&item->tags, &type) || !is_visible(type) || type.len > 200)
+    return "application/octet-stream";
+  return (const char *)aod_arena_copy(&request->arena, type).ptr;
+}
+
+/* The entity tag, and whether the client has these bytes already. */
+static bool is_unchanged(aod_request_t *request, const aod_ar_item_t *item) {
+  char id[AOD_ID_CHARS + 1];
+  aod_id_encode(item->id, id);
+  aod_slice_t tag = aod_text(aod_arena_printf(&request->arena, "\"%s\"", id));
+  aod_respond_header(request, "ETag", tag);
+  aod_slice_t known = aod_request_header(request, "If-None-Match");
+  return known.len && memmem(known.ptr, known.len, tag.ptr, tag.len);
+}
+
+static void respond_content(aod_request_t *request, aod_ar_t *ar, const aod_ar_item_t *item) {
+  uint64_t from, len;
+  unsigned long long total = item->data_len;
+  aod_slice_t range = aod_request_header(request, "Range");
+  int status = aod_range_parse(range, total, &from, &len);
+  aod_respond_header(request, "Accept-Ranges", AOD_TEXT("bytes"));
+  if (status == 400) {
+    aod_respond_error(request, 400, "malformed Range header");
+  } else if (status == 416) {
+    const char *size = aod_arena_printf(&request->arena, "bytes */%llu", total);
+    aod_respond_header(request, "Content-Range", aod_text(size));
+    aod_respond_error(request, 416, "the content has %llu bytes", total);
+  } else if (is_unchanged(request, item)) {
+    aod_respond(request, 304, NULL, AOD_EMPTY);
+  } else {
+    unsigned long long first = from, last = from + len - 1;
+    const char *part =
+        aod_arena_printf(&request->arena, "bytes %llu-%llu/%llu", first, last, total);
+    if (status == 206) aod_respond_header(request, "Content-Range", aod_text(part));
+    respond_bytes(request, ar, item, status, content_type(request, item), from, len);
+  }
+}
+
+void aod__ar_get_raw(aod_request_t *request, void *unit) {
+  aod_ar_item_t item;
+  if (aod__ar_request_item(request, unit, &item)) respond_content(request, unit, &item);
+}
+
+void aod__ar_get_content(aod_request_t *request, void *unit) {
+  aod_ar_item_t item;
+  if (!aod__ar_request_item(request, unit, &item)) return;
+  add_tag_headers(request, &item.tags);
+  respond_content(request, unit, &item);
+}

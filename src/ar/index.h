@@ -1,0 +1,100 @@
+/* The gateway's index: items, their tags and the chain of blocks in SQLite. Internal to ar. */
+#ifndef AOD_AR_INDEX_H
+#define AOD_AR_INDEX_H
+
+#include "ar/ar.h"
+#include "store/db.h"
+
+struct aod_ar {
+  aod_ar_options_t options;
+  aod_db_t *db;
+};
+
+int64_t aod__ar_now_ms(aod_ar_t *ar);
+
+int aod__index_open(aod_ar_t *ar, aod_error_t *err);
+void aod__index_close(aod_ar_t *ar);
+
+/* ---- storing ---- */
+
+/* What becomes a row. Slices are the caller's until the write is done. */
+typedef struct {
+  const uint8_t *id, *owner_address;
+  bool base_layer;
+  int signature_type;
+  aod_slice_t signature, owner, target, anchor;
+  aod_slice_t tag_bytes; /* Avro */
+  aod_tags_t tags;       /* the same, decoded */
+  aod_slice_t data;
+  const char *data_file;
+  uint64_t data_len;
+} aod__index_row_t;
+
+typedef struct {
+  aod_db_write_t write; /* first; `run` is set by aod__index_put_init */
+  aod_ar_t *ar;
+  aod__index_row_t row;
+} aod__index_put_t;
+
+/* Ready for aod_db_submit or aod_db_write on ar->db. */
+void aod__index_put_init(aod__index_put_t *put, aod_ar_t *ar);
+void aod__index_row_of_item(aod__index_row_t *row, const aod_item_t *item);
+
+/* ---- reading ---- */
+
+/* The item at a place in posting order that is known to be taken. */
+int aod__index_item_at(aod_db_connection_t *connection, int64_t seq, aod_arena_t *arena,
+                       aod_ar_item_t *item, aod_error_t *err);
+
+/* A row as `SELECT height,time_ms,hash,previous` gives it, from `column` on. */
+void aod__index_read_block(sqlite3_stmt *statement, int column, aod_ar_block_t *block);
+
+/* Bytes [from, from+len) of an item's data, appended. */
+int aod__index_data(aod_ar_t *ar, const aod_ar_item_t *item, uint64_t from, uint64_t len,
+                    aod_buf_t *data, aod_error_t *err);
+
+int aod__index_newest_block(aod_ar_t *ar, aod_ar_block_t *block, aod_error_t *err);
+int aod__index_block_at(aod_ar_t *ar, int64_t height, aod_ar_block_t *block, aod_error_t *err);
+int aod__index_block_by_hash(aod_ar_t *ar, const uint8_t hash[48], aod_ar_block_t *block,
+                             aod_error_t *err);
+/* Ids (32 bytes each) of the base-layer transactions of a block, appended. */
+int aod__index_block_txs(aod_ar_t *ar, int64_t height, aod_buf_t *ids, aod_error_t *err);
+
+/* ---- querying ---- */
+
+typedef struct {
+  bool given;              /* false: no condition; an empty list matches nothing */
+  const aod_slice_t *list; /* 32 bytes each */
+  size_t count;
+} aod__key_filter_t;
+
+typedef enum { AOD__TAG_EQ, AOD__TAG_NEQ, AOD__TAG_WILDCARD } aod__tag_op_t;
+
+typedef struct {
+  aod_slice_t name;
+  aod__tag_op_t op;
+  bool any_value; /* the tag must be there, whatever its value */
+  const aod_slice_t *values;
+  size_t value_count;
+} aod__tag_filter_t;
+
+typedef struct {
+  bool nothing; /* a condition was asked for that no item satisfies */
+  aod__key_filter_t ids, owners, recipients;
+  const aod__tag_filter_t *tags;
+  size_t tag_count;
+  int64_t height_min, height_max; /* inclusive */
+  bool oldest_first;
+  bool has_after;
+  int64_t after; /* sequence of the last item seen (for blocks: height) */
+  size_t limit;
+} aod__index_query_t;
+
+/* The page of items that satisfy all conditions, in the arena. *more: there are further ones. */
+int aod__index_query(aod_ar_t *ar, const aod__index_query_t *query, aod_arena_t *arena,
+                     aod_ar_item_t **items, size_t *count, bool *more, aod_error_t *err);
+/* The same for blocks; of the conditions only ids (hashes of 48 bytes) and heights count. */
+int aod__index_query_blocks(aod_ar_t *ar, const aod__index_query_t *query, aod_arena_t *arena,
+                            aod_ar_block_t **blocks, size_t *count, bool *more, aod_error_t *err);
+
+#endif
