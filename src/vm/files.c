@@ -162,7 +162,7 @@ static int lookup_parent(aod_files_t *files, aod_slice_t path, aod_buf_t *normal
   normalise(path, normal);
   size_t at = normal->len;
   while (at > 0 && normal->ptr[at - 1] != '/') at--;
-  *name = aod_slice(normal->ptr + at, normal->len - at);
+  *name = aod_slice_sub(aod_buf_slice(normal), at, SIZE_MAX);
   if (name->len > NAME_BYTES_MAX) return -AOD_HOST_ENAMETOOLONG;
   return walk(files, aod_slice(normal->ptr, at ? at - 1 : 0), true, LINKS_MAX, parent);
 }
