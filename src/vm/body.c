@@ -138,16 +138,15 @@ static void translate_row(aod__body_t *body, const aod__instruction_t *instructi
 /* Behind a branch only the nesting of blocks matters. */
 static bool skip_dead(aod__body_t *body, const aod__instruction_t *instruction) {
   if (body->live) return false;
-  if (instruction->row->immediate == AOD__IMM_BLOCK) {
+  bool ends = instruction->opcode == OP_END || instruction->opcode == OP_ELSE;
+  if (instruction->row->immediate == AOD__IMM_BLOCK)
     body->dead_depth++;
-    body->next_loop += instruction->opcode == OP_LOOP;
-    return true;
-  }
-  if (instruction->opcode == OP_END && body->dead_depth) {
+  else if (body->dead_depth == 0 && ends)
+    return false;
+  else if (instruction->opcode == OP_END)
     body->dead_depth--;
-    return true;
-  }
-  return body->dead_depth || (instruction->opcode != OP_END && instruction->opcode != OP_ELSE);
+  body->next_run += aod__begins_run(instruction->opcode, false);
+  return true;
 }
 
 static int visit(void *context, aod__checker_t *checker) {
@@ -193,14 +192,14 @@ static void write_function(aod__body_t *body, aod_buf_t *out) {
   if (body->uses_memory) aod_buf_text(out, "  u8 *const M = m->memory, *const C = m->cards;\n");
   if (!facts->leaf)
     aod_buf_printf(out, "  ENTER(%u);\n  BURN(%llu);\n", facts->weight,
-                   (unsigned long long)facts->cost);
+                   (unsigned long long)body->analysis->run_costs[facts->first_run]);
   aod_buf_append(out, aod_slice_sub(aod_buf_slice(&body->statements), 1, SIZE_MAX));
   aod_buf_text(out, "\n}\n");
 }
 
 int aod__body_translate(aod__body_t *body, uint32_t index, aod_buf_t *out, aod_error_t *err) {
   body->function = index;
-  body->next_loop = body->analysis->functions[index].first_loop;
+  body->next_run = body->analysis->functions[index].first_run + 1;
   body->frame_count = 0;
   body->live = true;
   body->dead_depth = 0;

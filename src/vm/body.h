@@ -21,7 +21,7 @@ typedef struct {
   const aod__analysis_t *analysis;
   const uint32_t *types; /* by type index: the first index of an equal type */
   uint32_t function;
-  uint32_t next_loop; /* into analysis->loop_costs */
+  uint32_t next_run; /* into analysis->run_costs */
   aod__checker_t checker;
   aod__operands_t operands;
   aod__frame_t *frames; /* parallel to the checker's controls while `live` */
@@ -66,6 +66,8 @@ void aod__continue_operand(aod__body_t *body, uint32_t height, bool tight);
 aod__operand_t *aod__replace(aod__body_t *body, uint32_t count, aod_wasm_valtype_t type);
 
 void aod__begin_function(aod__body_t *body);
+/* Charge for the run that begins here. */
+void aod__begin_run(aod__body_t *body, bool loop);
 void aod__translate_block(aod__body_t *body, const aod__instruction_t *instruction);
 void aod__translate_else(aod__body_t *body, const aod__instruction_t *instruction);
 void aod__translate_end(aod__body_t *body, const aod__instruction_t *instruction);

@@ -65,6 +65,15 @@ void aod__begin_function(aod__body_t *body) {
   push_frame(body, &body->checker.controls[0]);
 }
 
+/* The budget is looked at where a loop begins and a function is entered: everything else is bounded
+ * by what lies between two of these. */
+void aod__begin_run(aod__body_t *body, bool loop) {
+  const aod__facts_t *facts = &body->analysis->functions[body->function];
+  unsigned long long cost = body->analysis->run_costs[body->next_run++];
+  if (facts->leaf || (cost == 0 && !loop)) return;
+  aod__statement(body, loop ? "BURN(%llu);" : "SPEND(%llu);", cost);
+}
+
 void aod__translate_block(aod__body_t *body, const aod__instruction_t *instruction) {
   aod__operands_t *operands = &body->operands;
   push_frame(body, aod__checker_label(&body->checker, 0));
@@ -80,10 +89,9 @@ void aod__translate_block(aod__body_t *body, const aod__instruction_t *instructi
   for (uint32_t i = frame->control.height; i < operands->count; i++)
     aod__operand_settle(operands, i); /* parameters are variables even when they were constants */
   operands->indent++;
-  if (instruction->opcode != OP_LOOP) return;
-  write_label(body, 'L', frame->label);
-  uint64_t cost = body->analysis->loop_costs[body->next_loop++];
-  aod__statement(body, "BURN(%llu);", (unsigned long long)cost);
+  bool loop = instruction->opcode == OP_LOOP;
+  if (loop) write_label(body, 'L', frame->label);
+  if (loop || condition) aod__begin_run(body, loop);
 }
 
 void aod__translate_else(aod__body_t *body, const aod__instruction_t *instruction) {
@@ -98,6 +106,7 @@ void aod__translate_else(aod__body_t *body, const aod__instruction_t *instructio
   frame->control.opcode = OP_ELSE;
   body->live = true;
   reset_operands(body, frame->control.height, frame->control.params, frame->control.param_count);
+  aod__begin_run(body, false);
 }
 
 static void write_return(aod__body_t *body, const aod__frame_t *frame) {
@@ -136,6 +145,11 @@ void aod__translate_end(aod__body_t *body, const aod__instruction_t *instruction
   if (function && body->live) write_return(body, &frame);
   body->frame_count--;
   if (operands->indent) operands->indent--;
+  if (function) return;
+  if (body->live)
+    aod__begin_run(body, false);
+  else
+    body->next_run++;
 }
 
 /* ---- branches ---- */

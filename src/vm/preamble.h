@@ -79,6 +79,7 @@ INLINE address far(instance *m, u64 a, u64 offset, u64 bytes) {
   do {                                                                                             \
     if (UNLIKELY((m->fuel -= (cost)) < 0)) trap(m, AOD_TRAP_FUEL);                                 \
   } while (0)
+#define SPEND(cost) (m->fuel -= (cost)) /* looked at by the next BURN */
 #define ENTER(weight)                                                                              \
   do {                                                                                             \
     if (UNLIKELY(m->depth < (weight))) trap(m, AOD_TRAP_STACK);                                    \
