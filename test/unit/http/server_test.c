@@ -1,13 +1,8 @@
 /* The server on a real port: with curl as the client where a client is meant, and with a raw socket
  * where the bytes matter. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/http_call.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -127,64 +122,8 @@ static void await_waiting(unit_t *unit, int count) {
   pthread_mutex_unlock(&unit->lock);
 }
 
-/* ---- curl ---- */
-
-typedef struct {
-  CURL *curl;
-  char url[300];
-  aod_buf_t body, head;
-  long status;
-} call_t;
-
-static size_t collect(char *data, size_t size, size_t count, void *buf) {
-  aod_buf_append(buf, aod_slice(data, size * count));
-  return size * count;
-}
-
-static void call_prepare(call_t *call, unit_t *unit, const char *path) {
-  if (!call->curl) call->curl = curl_easy_init();
-  aod_buf_clear(&call->body);
-  aod_buf_clear(&call->head);
-  snprintf(call->url, sizeof call->url, "http://127.0.0.1:%d%s", unit->port, path);
-  curl_easy_setopt(call->curl, CURLOPT_URL, call->url);
-  curl_easy_setopt(call->curl, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(call->curl, CURLOPT_WRITEFUNCTION, collect);
-  curl_easy_setopt(call->curl, CURLOPT_WRITEDATA, &call->body);
-  curl_easy_setopt(call->curl, CURLOPT_HEADERFUNCTION, collect);
-  curl_easy_setopt(call->curl, CURLOPT_HEADERDATA, &call->head);
-  curl_easy_setopt(call->curl, CURLOPT_TIMEOUT, 60L);
-  curl_easy_setopt(call->curl, CURLOPT_NOSIGNAL, 1L);
-}
-
-static void call_run(call_t *call) {
-  assert_int_equal(curl_easy_perform(call->curl), CURLE_OK);
-  curl_easy_getinfo(call->curl, CURLINFO_RESPONSE_CODE, &call->status);
-  aod_buf_terminate(&call->body);
-  aod_buf_terminate(&call->head);
-}
-
-static void call_get(call_t *call, unit_t *unit, const char *path) {
-  call_prepare(call, unit, path);
-  call_run(call);
-}
-
-static void call_post(call_t *call, unit_t *unit, const char *path, aod_slice_t body) {
-  call_prepare(call, unit, path);
-  curl_easy_setopt(call->curl, CURLOPT_POSTFIELDSIZE, (long)body.len);
-  curl_easy_setopt(call->curl, CURLOPT_POSTFIELDS, body.ptr);
-  call_run(call);
-}
-
-static void call_free(call_t *call) {
-  curl_easy_cleanup(call->curl);
-  aod_buf_free(&call->body);
-  aod_buf_free(&call->head);
-  *call = (call_t){0};
-}
-
-static bool has_header(call_t *call, const char *line) {
-  return strstr((char *)call->head.ptr, line) != NULL;
-}
+/* of the unit that cmocka hands a test */
+#define PORT (((unit_t *)*state)->port)
 
 /* ---- raw sockets ---- */
 
@@ -225,19 +164,17 @@ static int count_of(const aod_buf_t *text, const char *word) {
 
 static void answers_with_what_it_was_asked(void **state) {
   call_t call = {0};
-  struct curl_slist *headers = curl_slist_append(NULL, "X-Agent: me");
-  call_prepare(&call, *state, "//echo/a%20b/?q=1%2B2+3&r");
-  curl_easy_setopt(call.curl, CURLOPT_HTTPHEADER, headers);
+  call_prepare(&call, PORT, "//echo/a%20b/?q=1%2B2+3&r");
+  call_header(&call, "X-Agent: me");
   call_run(&call);
   assert_int_equal(call.status, 200);
   assert_string_equal((char *)call.body.ptr,
                       "GET //echo/a%20b/ ?q=1%2B2+3&r [a b] q=1+2 3 agent=me body=");
-  assert_true(has_header(&call, "Access-Control-Allow-Origin: *"));
-  assert_true(has_header(&call, "Content-Type: text/plain"));
-  assert_true(has_header(&call, "X-Good: yes"));
-  assert_false(has_header(&call, "X-Bad"));
-  assert_false(has_header(&call, "Injected"));
-  curl_slist_free_all(headers);
+  assert_true(call_has_header(&call, "Access-Control-Allow-Origin: *"));
+  assert_true(call_has_header(&call, "Content-Type: text/plain"));
+  assert_true(call_has_header(&call, "X-Good: yes"));
+  assert_false(call_has_header(&call, "X-Bad"));
+  assert_false(call_has_header(&call, "Injected"));
   call_free(&call);
 }
 
@@ -245,13 +182,13 @@ static void reads_bodies_up_to_the_limit(void **state) {
   call_t call = {0};
   char body[BODY_MAX + 1];
   memset(body, 'x', sizeof body);
-  call_post(&call, *state, "/echo/1", aod_slice(body, BODY_MAX));
+  call_post(&call, PORT, "/echo/1", "text/plain", aod_slice(body, BODY_MAX));
   assert_int_equal(call.status, 200);
   assert_int_equal(strspn(strstr((char *)call.body.ptr, "body=") + 5, "x"), BODY_MAX);
-  call_post(&call, *state, "/echo/1", aod_slice(body, BODY_MAX + 1));
+  call_post(&call, PORT, "/echo/1", "text/plain", aod_slice(body, BODY_MAX + 1));
   assert_int_equal(call.status, 413);
   assert_string_equal((char *)call.body.ptr, "{\"error\":\"the body is larger than 1000 bytes\"}");
-  assert_true(has_header(&call, "application/json"));
+  assert_true(call_has_header(&call, "application/json"));
   call_free(&call);
 }
 
@@ -259,66 +196,56 @@ static void refuses_large_bodies(void **state) {
   enum { LARGE = 3 << 20 };
   char *body = calloc(1, LARGE);
   call_t call = {0};
-  call_post(&call, *state, "/echo/1", aod_slice(body, LARGE)); /* curl sends Expect */
+  call_post(&call, PORT, "/echo/1", "text/plain", aod_slice(body, LARGE)); /* curl sends Expect */
   assert_int_equal(call.status, 413);
-  call_free(&call);
-  struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
   for (int chunked = 0; chunked < 2; chunked++) {
-    if (chunked) headers = curl_slist_append(headers, "Transfer-Encoding: chunked");
-    call_prepare(&call, *state, "/echo/1");
-    curl_easy_setopt(call.curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(call.curl, CURLOPT_POSTFIELDSIZE, (long)LARGE);
-    curl_easy_setopt(call.curl, CURLOPT_POSTFIELDS, body);
+    call_prepare(&call, PORT, "/echo/1");
+    call_header(&call, "Expect:");
+    if (chunked) call_header(&call, "Transfer-Encoding: chunked");
+    call_body(&call, aod_slice(body, LARGE));
     call_run(&call);
     assert_int_equal(call.status, 413);
-    call_free(&call);
   }
-  call_post(&call, *state, "/nowhere", aod_slice(body, 100000)); /* read and ignored */
+  call_post(&call, PORT, "/nowhere", "text/plain", aod_slice(body, 100000)); /* read and ignored */
   assert_int_equal(call.status, 404);
   call_free(&call);
-  curl_slist_free_all(headers);
   free(body);
 }
 
 static void answers_head_options_and_unknown(void **state) {
   call_t call = {0};
-  call_get(&call, *state, "/nowhere/at/all");
+  call_get(&call, PORT, "/nowhere/at/all");
   assert_int_equal(call.status, 404);
   assert_string_equal((char *)call.body.ptr, "{\"error\":\"no such path: /nowhere/at/all\"}");
-  assert_true(has_header(&call, "Access-Control-Allow-Origin: *"));
-  call_prepare(&call, *state, "/echo/1");
+  assert_true(call_has_header(&call, "Access-Control-Allow-Origin: *"));
+  call_prepare(&call, PORT, "/echo/1");
   curl_easy_setopt(call.curl, CURLOPT_CUSTOMREQUEST, "DELETE");
   call_run(&call);
   assert_int_equal(call.status, 405);
-  assert_true(has_header(&call, "Allow: GET, HEAD, POST"));
-  call_free(&call);
+  assert_true(call_has_header(&call, "Allow: GET, HEAD, POST"));
 
-  call_prepare(&call, *state, "/echo/1");
-  curl_easy_setopt(call.curl, CURLOPT_NOBODY, 1L);
-  call_run(&call);
+  call_head(&call, PORT, "/echo/1");
   assert_int_equal(call.status, 200);
   assert_int_equal(call.body.len, 0);
-  assert_true(has_header(&call, "Content-Length: 40"));
-  call_free(&call);
+  assert_true(call_has_header(&call, "Content-Length: 40"));
 
-  struct curl_slist *headers = curl_slist_append(NULL, "Access-Control-Request-Headers: a, b");
-  call_prepare(&call, *state, "/anything");
+  call_prepare(&call, PORT, "/anything");
   curl_easy_setopt(call.curl, CURLOPT_CUSTOMREQUEST, "OPTIONS");
-  curl_easy_setopt(call.curl, CURLOPT_HTTPHEADER, headers);
+  call_header(&call, "Access-Control-Request-Headers: a, b");
   call_run(&call);
   assert_int_equal(call.status, 204);
-  assert_true(has_header(&call, "Access-Control-Allow-Methods: GET,HEAD,PUT,PATCH,POST,DELETE"));
-  assert_true(has_header(&call, "Access-Control-Allow-Headers: a, b"));
-  curl_slist_free_all(headers);
+  assert_true(
+      call_has_header(&call, "Access-Control-Allow-Methods: GET,HEAD,PUT,PATCH,POST,DELETE"));
+  assert_true(call_has_header(&call, "Access-Control-Allow-Headers: a, b"));
   call_free(&call);
 }
 
 static void answers_empty_and_errors(void **state) {
   call_t call = {0};
-  call_get(&call, *state, "/empty");
+  call_get(&call, PORT, "/empty");
   assert_int_equal(call.status, 200);
   assert_int_equal(call.body.len, 0);
-  call_get(&call, *state, "/error");
+  call_get(&call, PORT, "/error");
   assert_int_equal(call.status, 400);
   assert_string_equal((char *)call.body.ptr, "{\"error\":\"bad \\\"thing\\\"\\n\"}");
   call_free(&call);
@@ -356,7 +283,7 @@ static void two_hundred_wait_and_are_answered_by_others(void **state) {
   for (int i = 0; i < COUNT; i++) {
     char path[40];
     snprintf(path, sizeof path, "/wait/n%d", i);
-    call_prepare(&calls[i], unit, path);
+    call_prepare(&calls[i], unit->port, path);
     curl_multi_add_handle(multi, calls[i].curl);
   }
   multi_run(multi, unit, COUNT); /* all of them wait, on two threads */
@@ -384,7 +311,7 @@ static void answer_races_with_the_return(void **state) {
   for (int i = 0; i < 2000; i++) {
     char path[40];
     snprintf(path, sizeof path, "/elsewhere/%d", i);
-    call_get(&call, *state, path);
+    call_get(&call, PORT, path);
     assert_int_equal(call.status, 200);
     assert_string_equal((char *)call.body.ptr, path + strlen("/elsewhere/"));
   }
@@ -399,7 +326,7 @@ static void client_leaves_while_waiting(void **state) {
   close(fd);
   answer_param(unit->waiting[0]);
   call_t call = {0};
-  call_get(&call, unit, "/empty");
+  call_get(&call, unit->port, "/empty");
   assert_int_equal(call.status, 200);
   call_free(&call);
 }
@@ -430,7 +357,7 @@ static void keep_alive_has_no_delays(void **state) {
   int64_t start = aod_clock_monotonic_us();
   for (int i = 0; i < 300; i++) {
     long opened;
-    call_post(&call, *state, "/echo/1", AOD_TEXT("body"));
+    call_post(&call, PORT, "/echo/1", "text/plain", AOD_TEXT("body"));
     curl_easy_getinfo(call.curl, CURLINFO_NUM_CONNECTS, &opened);
     connections += opened;
   }
@@ -472,7 +399,7 @@ static void garbage_does_no_harm(void **state) {
   }
   close(fd);
   call_t call = {0};
-  call_get(&call, unit, "/empty");
+  call_get(&call, unit->port, "/empty");
   assert_int_equal(call.status, 200);
   call_free(&call);
 }
@@ -506,7 +433,7 @@ static void drain_waits_for_answers_and_refuses_clients(void **state) {
   bool refused = false;
   while (!refused) {
     call_t call = {0};
-    call_prepare(&call, unit, "/empty");
+    call_prepare(&call, unit->port, "/empty");
     refused = curl_easy_perform(call.curl) == CURLE_COULDNT_CONNECT;
     call_free(&call);
   }
