@@ -51,6 +51,26 @@ static void refuses_wrong_padding(void **state) {
   }
 }
 
+/* Each byte value alone in an otherwise good text: 64 are taken, the signed ones too are not. */
+static void takes_only_the_alphabet(void **state) {
+  (void)state;
+  char alone[] = "AAAA", id[] = "wWzjW780qqq7SsqcWSSVTGoqFJ-VXCajfnV-NzExP14";
+  size_t taken = 0;
+  for (int byte = 0; byte < 256; byte++) {
+    aod_buf_t decoded = {0};
+    uint8_t bytes[32];
+    alone[2] = id[20] = (char)byte;
+    bool ok = aod_base64url_decode(aod_slice(alone, 4), &decoded, NULL) == AOD_OK;
+    assert_int_equal(ok, aod_id_decode(aod_slice(id, 43), bytes));
+    assert_int_equal(ok, byte && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                        "0123456789-_",
+                                        byte));
+    taken += ok;
+    aod_buf_free(&decoded);
+  }
+  assert_int_equal(taken, 64);
+}
+
 static void appends_to_what_is_there(void **state) {
   (void)state;
   aod_buf_t text = {0}, bytes = {0};
@@ -85,6 +105,7 @@ int main(void) {
       cmocka_unit_test(encodes_and_decodes_the_vectors),
       cmocka_unit_test(takes_padding_and_nothing_else),
       cmocka_unit_test(refuses_wrong_padding),
+      cmocka_unit_test(takes_only_the_alphabet),
       cmocka_unit_test(appends_to_what_is_there),
       cmocka_unit_test(ids_are_canonical),
   };
