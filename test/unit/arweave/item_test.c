@@ -128,6 +128,25 @@ static void refuses_every_prefix(void **state) {
   json_decref(file);
 }
 
+/* Owners of type 7 that are not "0x" and forty hex digits. */
+static void refuses_owners_that_are_no_address(void **state) {
+  (void)state;
+  static const size_t spoiled[] = {0, 1, 2, 41};
+  json_t *file = vectors_load("arweave/data_items.json");
+  VECTOR_EACH(file, "cases", i, vector) {
+    if (vector_number(vector, "signature_type") != 7) continue;
+    for (size_t k = 0; k < sizeof spoiled / sizeof *spoiled; k++) {
+      aod_slice_t raw = vector_b64(vector, "item_b64");
+      ((uint8_t *)raw.ptr)[2 + 65 + spoiled[k]] = 'g';
+      aod_item_t item;
+      aod_error_t err;
+      assert_int_equal(parse_and_verify(raw, &item, &err), AOD_ESIGNATURE);
+      assert_non_null(strstr(err.message, "not an Ethereum address"));
+    }
+  }
+  json_decref(file);
+}
+
 /* ---- signing ---- */
 
 static aod_signer_t *wallet(void) {
@@ -201,6 +220,7 @@ int main(void) {
       cmocka_unit_test_teardown(refuses_invalid_items_for_the_right_reason, after_each),
       cmocka_unit_test_teardown(decides_corner_cases, after_each),
       cmocka_unit_test_teardown(refuses_every_prefix, after_each),
+      cmocka_unit_test_teardown(refuses_owners_that_are_no_address, after_each),
       cmocka_unit_test_teardown(signs_what_it_parses_again, after_each),
       cmocka_unit_test_teardown(sign_refuses_fields_over_the_limits, after_each),
   };

@@ -148,6 +148,23 @@ static void judges_the_paths_of_the_vectors(void **state) {
   json_decref(file);
 }
 
+/* The last leaf says where the data ends: a proof of 300000 bytes is none of 300001. */
+static void refuses_another_size_than_the_tree_has(void **state) {
+  (void)state;
+  aod_slice_t data = vector_generate_bytes(300000, 11, 3, 5, 1);
+  aod_merkle_t *tree = tree_of(data, data.len, AOD_SPLIT_EVEN);
+  aod_chunk_t chunk;
+  aod_buf_t path = {0};
+  aod_merkle_path(tree, aod_merkle_chunk_count(tree) - 1, &path);
+  for (uint64_t size = data.len - 1; size <= data.len + 1; size++) {
+    int rc = aod_merkle_path_verify(aod_merkle_root(tree), size - 1, size, aod_buf_slice(&path),
+                                    &chunk, NULL);
+    assert_int_equal(rc, size == data.len ? AOD_OK : AOD_EINPUT);
+  }
+  aod_buf_free(&path);
+  aod_merkle_free(tree);
+}
+
 static void refuses_a_chunk_that_is_another(void **state) {
   (void)state;
   aod_slice_t data = vector_generate_bytes(300000, 11, 3, 5, 1);
@@ -177,6 +194,7 @@ int main(void) {
       cmocka_unit_test(refuses_too_much_and_too_little_data),
       cmocka_unit_test(every_chunk_proves_itself),
       cmocka_unit_test(judges_the_paths_of_the_vectors),
+      cmocka_unit_test(refuses_another_size_than_the_tree_has),
       cmocka_unit_test(refuses_a_chunk_that_is_another),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 #include "support/vectors.h"
 
+#include <openssl/rsa.h>
+
 #include "arweave/rsa.h"
 #include "arweave/thread.h"
 
@@ -73,11 +75,31 @@ static void keeps_no_more_keys_than_it_has_slots_for(void **state) {
   json_decref(file);
 }
 
+/* Transactions of the first years may have 2048-bit keys. */
+static void signs_and_verifies_with_smaller_keys(void **state) {
+  (void)state;
+  EVP_PKEY *key = EVP_RSA_gen(2048);
+  BIGNUM *n = NULL;
+  uint8_t modulus[256];
+  aod_buf_t signature = {0};
+  assert_true(EVP_PKEY_get_bn_param(key, "n", &n));
+  assert_int_equal(BN_bn2binpad(n, modulus, sizeof modulus), sizeof modulus);
+  assert_int_equal(aod__rsa_sign(key, AOD_TEXT("m"), 32, &signature, NULL), AOD_OK);
+  aod_slice_t owner = aod_slice(modulus, sizeof modulus);
+  assert_int_equal(aod__rsa_verify(owner, aod_buf_slice(&signature), AOD_TEXT("m"), NULL), AOD_OK);
+  assert_int_equal(aod__rsa_verify(owner, aod_buf_slice(&signature), AOD_TEXT("n"), NULL),
+                   AOD_ESIGNATURE);
+  aod_buf_free(&signature);
+  BN_free(n);
+  EVP_PKEY_free(key);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(verifies_every_salt_length),
       cmocka_unit_test(refuses_invalid_encodings),
       cmocka_unit_test(refuses_absurd_keys),
+      cmocka_unit_test(signs_and_verifies_with_smaller_keys),
       cmocka_unit_test(keeps_no_more_keys_than_it_has_slots_for),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);

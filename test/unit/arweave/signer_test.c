@@ -203,6 +203,21 @@ static void reads_curve_wallets(void **state) {
   json_decref(file);
 }
 
+static void refuses_scalars_that_are_no_keys(void **state) {
+  (void)state;
+  static const char *const scalars[] = {
+      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", /* zero */
+      "_____________________rqu3OavSKA7v9JejNA2QUE", /* the order of the curve */
+      "__________________________________________8",
+  };
+  for (size_t i = 0; i < 3; i++) {
+    json_t *jwk = json_pack("{s:s, s:s, s:s, s:s, s:s}", "kty", "EC", "crv", "secp256k1", "d",
+                            scalars[i], "x", scalars[0], "y", scalars[0]);
+    expect_refused(jwk, "no secp256k1 private key");
+    json_decref(jwk);
+  }
+}
+
 /* Ed25519 and secp256k1 sign without randomness: items come out as the vectors have them. */
 static void rebuilds_the_items_of_the_vectors(void **state) {
   (void)state;
@@ -269,6 +284,7 @@ int main(void) {
       cmocka_unit_test(salts_signatures_otherwise),
       cmocka_unit_test(one_signer_serves_several_threads),
       cmocka_unit_test(reads_curve_wallets),
+      cmocka_unit_test(refuses_scalars_that_are_no_keys),
       cmocka_unit_test(rebuilds_the_items_of_the_vectors),
       cmocka_unit_test(generates_wallets_that_read_back),
   };

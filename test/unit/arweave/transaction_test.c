@@ -1,5 +1,6 @@
 #include "support/vectors.h"
 
+#include "arweave/hash.h"
 #include "arweave/transaction.h"
 #include "support/verdicts.h"
 
@@ -247,6 +248,82 @@ static void enforces_the_rules_of_nodes(void **state) {
   aod_signer_free(signer);
 }
 
+/* Format 1 is not signed by us: the concatenation is made here. */
+static void refuses_malleable_transactions_of_format_1(void **state) {
+  (void)state;
+  static const struct {
+    const char *target, *data, *says; /* says NULL: fine */
+  } cases[] = {
+      {"", "ends in a letter x", NULL},
+      {"", "ends in a digit 7", "digit"},
+      {"01234567890123456789012345678901", "x", "target but no quantity"},
+  };
+  aod_signer_t *signer = wallet("rsa");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    aod_transaction_t transaction = plain_transaction();
+    aod_buf_t message = {0}, signature = {0};
+    aod_error_t err = {0};
+    transaction.format = 1;
+    transaction.owner = aod_signer_owner(signer);
+    transaction.target = aod_text(cases[i].target);
+    transaction.data = aod_text(cases[i].data);
+    aod_buf_append(&message, transaction.owner);
+    aod_buf_printf(&message, "%s%s01000", cases[i].target, cases[i].data);
+    aod_signer_sign(signer, aod_buf_slice(&message), true, &signature, NULL);
+    transaction.signature = aod_buf_slice(&signature);
+    aod_sha256(transaction.signature, transaction.id);
+    assert_int_equal(aod_transaction_verify(&transaction, &err), cases[i].says ? AOD_EINPUT : 0);
+    if (cases[i].says) assert_non_null(strstr(err.message, cases[i].says));
+    aod_buf_free(&message);
+    aod_buf_free(&signature);
+  }
+  aod_signer_free(signer);
+}
+
+static void signs_denominations(void **state) {
+  (void)state;
+  aod_signer_t *signer = wallet("secp256k1");
+  aod_transaction_t transaction = plain_transaction(), again;
+  aod_buf_t json = {0};
+  uint8_t with[48], without[48];
+  aod_transaction_deep_hash(&transaction, without);
+  transaction.denomination = AOD_TEXT("1");
+  aod_transaction_deep_hash(&transaction, with);
+  assert_memory_not_equal(with, without, 48);
+  assert_int_equal(aod_transaction_sign(&transaction, signer, &arena, NULL), AOD_OK);
+  aod_transaction_write(&transaction, true, &json);
+  assert_int_equal(aod_transaction_parse(aod_buf_slice(&json), &arena, &again, NULL), AOD_OK);
+  assert_true(aod_slice_is(again.denomination, "1"));
+  assert_int_equal(aod_transaction_verify(&again, NULL), AOD_OK);
+  aod_buf_free(&json);
+  aod_signer_free(signer);
+}
+
+static void refuses_signatures_of_no_kind(void **state) {
+  (void)state;
+  static const uint8_t filler[512] = {1};
+  static const struct {
+    size_t owner_len, signature_len;
+    const char *says;
+  } cases[] = {{100, 100, "no RSA key"}, {0, 512, "no secp256k1"}, {512, 65, "its key has"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    aod_transaction_t transaction = plain_transaction();
+    aod_error_t err;
+    uint8_t address[32];
+    transaction.owner = aod_slice(filler, cases[i].owner_len);
+    transaction.signature = aod_slice(filler, cases[i].signature_len);
+    aod_sha256(transaction.signature, transaction.id);
+    assert_int_equal(aod_transaction_verify(&transaction, &err), AOD_ESIGNATURE);
+    if (!strstr(err.message, cases[i].says)) fail_msg("%s", err.message);
+    assert_int_equal(aod_transaction_address(&transaction, address), cases[i].owner_len > 0);
+  }
+  uint8_t signature[65] = {[0] = 1, [32] = 1, [64] = 4}; /* recovery number 4 */
+  aod_transaction_t transaction = plain_transaction();
+  transaction.signature = aod_slice(signature, sizeof signature);
+  aod_sha256(transaction.signature, transaction.id);
+  assert_int_equal(aod_transaction_verify(&transaction, NULL), AOD_ESIGNATURE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(accepts_valid_transactions, after_each),
@@ -257,6 +334,9 @@ int main(void) {
       cmocka_unit_test_teardown(takes_numbers_in_both_forms, after_each),
       cmocka_unit_test_teardown(signs_what_it_verifies, after_each),
       cmocka_unit_test_teardown(enforces_the_rules_of_nodes, after_each),
+      cmocka_unit_test_teardown(refuses_malleable_transactions_of_format_1, after_each),
+      cmocka_unit_test_teardown(signs_denominations, after_each),
+      cmocka_unit_test_teardown(refuses_signatures_of_no_kind, after_each),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   vectors_free();
