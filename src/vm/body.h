@@ -38,10 +38,10 @@ typedef struct {
 int aod__body_translate(aod__body_t *body, uint32_t index, aod_buf_t *out, aod_error_t *err);
 void aod__body_free(aod__body_t *body);
 
-/* "u32 f12_name(instance *m, u32 x0)": with or without the names of parameters. */
+/* "u32 fn12_name(instance *m, u32 x0)": with or without the names of parameters. */
 void aod__write_signature(aod_buf_t *out, const aod_wasm_module_t *module, const uint32_t *types,
                           uint32_t index, bool names);
-/* "f12_name" */
+/* "fn12_name" */
 void aod__write_function_name(aod_buf_t *out, const aod_wasm_module_t *module, uint32_t index);
 /* "void", "u32", or "struct r5" for several */
 void aod__write_result_type(aod_buf_t *out, const aod_wasm_module_t *module, uint32_t type);

@@ -109,7 +109,7 @@ void aod__write_slot_store(aod_buf_t *out, aod_wasm_valtype_t type, const char *
 
 void aod__write_function_name(aod_buf_t *out, const aod_wasm_module_t *module, uint32_t index) {
   enum { MAX_NAME = 60 };
-  aod_buf_printf(out, "f%u", index);
+  aod_buf_printf(out, "fn%u", index);
   aod_slice_t name = aod_slice_sub(module->functions[index].name, 0, MAX_NAME);
   if (name.len) aod_buf_byte(out, '_');
   for (size_t i = 0; i < name.len; i++) {

@@ -90,7 +90,7 @@ void aod__translate_block(aod__body_t *body, const aod__instruction_t *instructi
     aod__operand_settle(operands, i); /* parameters are variables even when they were constants */
   operands->indent++;
   bool loop = instruction->opcode == OP_LOOP;
-  if (loop) write_label(body, 'L', frame->label);
+  if (loop) write_label(body, 'B', frame->label);
   if (loop || condition) aod__begin_run(body, loop);
 }
 
@@ -99,7 +99,7 @@ void aod__translate_else(aod__body_t *body, const aod__instruction_t *instructio
   aod__frame_t *frame = frame_at(body, 0);
   if (body->live) {
     move_operands(body, frame->control.height, frame->control.result_count);
-    aod__statement(body, "goto L%u;", frame->label);
+    aod__statement(body, "goto B%u;", frame->label);
     frame->targeted = true;
   }
   write_label(body, 'E', frame->label);
@@ -137,7 +137,7 @@ void aod__translate_end(aod__body_t *body, const aod__instruction_t *instruction
   bool joins = control->opcode == OP_IF || (frame.targeted && control->opcode != OP_LOOP);
   if (body->live && joins) move_operands(body, control->height, control->result_count);
   if (control->opcode == OP_IF) write_label(body, 'E', frame.label);
-  if (frame.targeted && control->opcode != OP_LOOP) write_label(body, 'L', frame.label);
+  if (frame.targeted && control->opcode != OP_LOOP) write_label(body, 'B', frame.label);
   if (joins) {
     body->live = true;
     reset_operands(body, control->height, control->results, control->result_count);
@@ -158,7 +158,7 @@ static void jump(aod__body_t *body, aod__frame_t *frame) {
   uint32_t count;
   label_types(frame, &count);
   move_operands(body, frame->control.height, count);
-  aod__statement(body, "goto L%u;", frame->label);
+  aod__statement(body, "goto B%u;", frame->label);
   frame->targeted = true;
 }
 
@@ -191,7 +191,7 @@ void aod__translate_branch_if(aod__body_t *body, const aod__instruction_t *instr
   aod__continue_operand(body, condition, false);
   aod__operands_pop(operands, 1);
   if (count == 0 || condition - count == frame->control.height) {
-    aod__continue(body, ") goto L%u;", frame->label);
+    aod__continue(body, ") goto B%u;", frame->label);
     frame->targeted = true;
     return;
   }

@@ -135,7 +135,7 @@ static void translate_ref_null(aod__body_t *body, const aod__instruction_t *inst
 static void translate_ref_is_null(aod__body_t *body, const aod__instruction_t *instruction) {
   (void)instruction;
   aod__operand_settle(&body->operands, top(body));
-  aod_buf_printf(&body->scratch, "(u32)!r%u.code", top(body));
+  aod_buf_printf(&body->scratch, "(u32)!R%u.code", top(body));
   aod__replace(body, 1, AOD_WASM_I32);
 }
 
@@ -158,7 +158,7 @@ static uint32_t take(aod__body_t *body, uint32_t count) {
 }
 
 static char address_letter(const aod__body_t *body) {
-  return body->module->memories[0].is_64 ? 'l' : 'i';
+  return body->module->memories[0].is_64 ? 'L' : 'I';
 }
 
 static aod_wasm_valtype_t address_type(const aod__body_t *body) {
@@ -194,14 +194,14 @@ static void translate_memory_fill(aod__body_t *body, const aod__instruction_t *i
   uint32_t base = take(body, 3);
   char letter = address_letter(body);
   aod__statement(body, "BURN_BULK(%c%u);", letter, base + 2);
-  aod__statement(body, "m->runtime->memory_fill(m, %c%u, i%u, %c%u);", letter, base, base + 1,
+  aod__statement(body, "m->runtime->memory_fill(m, %c%u, I%u, %c%u);", letter, base, base + 1,
                  letter, base + 2);
 }
 
 static void translate_memory_init(aod__body_t *body, const aod__instruction_t *instruction) {
   uint32_t base = take(body, 3);
-  aod__statement(body, "BURN_BULK(i%u);", base + 2);
-  aod__statement(body, "m->runtime->memory_init(m, %u, %c%u, i%u, i%u);", instruction->index[0],
+  aod__statement(body, "BURN_BULK(I%u);", base + 2);
+  aod__statement(body, "m->runtime->memory_init(m, %u, %c%u, I%u, I%u);", instruction->index[0],
                  address_letter(body), base, base + 1, base + 2);
 }
 
@@ -214,13 +214,13 @@ static void translate_segment_drop(aod__body_t *body, const aod__instruction_t *
 static void translate_table_get(aod__body_t *body, const aod__instruction_t *instruction) {
   uint32_t base = take(body, 1);
   aod__operand_define(&body->operands, base, instruction->type);
-  aod__statement(body, "r%u = table_get(m, %u, i%u);", base, instruction->index[0], base);
+  aod__statement(body, "R%u = table_get(m, %u, I%u);", base, instruction->index[0], base);
   aod__operand_push_variable(&body->operands, instruction->type);
 }
 
 static void translate_table_set(aod__body_t *body, const aod__instruction_t *instruction) {
   uint32_t base = take(body, 2);
-  aod__statement(body, "table_set(m, %u, i%u, r%u);", instruction->index[0], base, base + 1);
+  aod__statement(body, "table_set(m, %u, I%u, R%u);", instruction->index[0], base, base + 1);
 }
 
 static void translate_table_size(aod__body_t *body, const aod__instruction_t *instruction) {
@@ -231,25 +231,25 @@ static void translate_table_size(aod__body_t *body, const aod__instruction_t *in
 static void translate_table_grow(aod__body_t *body, const aod__instruction_t *instruction) {
   uint32_t base = take(body, 2);
   aod__operand_define(&body->operands, base, AOD_WASM_I32);
-  aod__statement(body, "BURN_BULK(i%u);", base + 1);
-  aod__statement(body, "i%u = (u32)m->runtime->table_grow(m, %u, r%u, i%u);", base,
+  aod__statement(body, "BURN_BULK(I%u);", base + 1);
+  aod__statement(body, "I%u = (u32)m->runtime->table_grow(m, %u, R%u, I%u);", base,
                  instruction->index[0], base, base + 1);
   aod__operand_push_variable(&body->operands, AOD_WASM_I32);
 }
 
 static void translate_table_fill(aod__body_t *body, const aod__instruction_t *instruction) {
   uint32_t base = take(body, 3);
-  aod__statement(body, "BURN_BULK(i%u);", base + 2);
-  aod__statement(body, "m->runtime->table_fill(m, %u, i%u, r%u, i%u);", instruction->index[0], base,
+  aod__statement(body, "BURN_BULK(I%u);", base + 2);
+  aod__statement(body, "m->runtime->table_fill(m, %u, I%u, R%u, I%u);", instruction->index[0], base,
                  base + 1, base + 2);
 }
 
 static void translate_table_copy(aod__body_t *body, const aod__instruction_t *instruction) {
   bool init = instruction->opcode == OP_TABLE_INIT;
   uint32_t base = take(body, 3);
-  aod__statement(body, "BURN_BULK(i%u);", base + 2);
+  aod__statement(body, "BURN_BULK(I%u);", base + 2);
   /* table.init names the segment first, our function the table */
-  aod__statement(body, "m->runtime->%s(m, %u, %u, i%u, i%u, i%u);",
+  aod__statement(body, "m->runtime->%s(m, %u, %u, I%u, I%u, I%u);",
                  init ? "table_init" : "table_copy", instruction->index[init ? 1 : 0],
                  instruction->index[init ? 0 : 1], base, base + 1, base + 2);
 }

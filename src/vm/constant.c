@@ -64,7 +64,7 @@ static void read_global(expression_t *expression, aod_wasm_constant_t *op) {
   op->op = AOD_CONSTANT_GLOBAL;
   op->index = aod__read_u32(reader);
   const aod_wasm_module_t *module = expression->module;
-  if (op->index >= module->imported_globals)
+  if (op->index >= module->global_count) /* those before this one */
     aod__reader_fail(reader, AOD_EINPUT, "unknown global %u", op->index);
   else if (module->globals[op->index].mutable)
     aod__reader_fail(reader, AOD_EINPUT, "constant expression required: global %u is mutable",

@@ -270,8 +270,8 @@ static void read_globals(decoder_t *decoder) {
     aod_wasm_global_t *global = &module->globals[imported + i];
     *global = read_global_type(decoder);
     global->init = aod__read_expression(&decoder->reader, module, global->type);
+    module->global_count = imported + i + 1;
   }
-  module->global_count = imported + count;
 }
 
 /* ---- exports and start ---- */

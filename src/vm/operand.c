@@ -10,8 +10,8 @@ static const struct {
   char letter;
   const char *c_type;
 } types[] = {
-    {AOD_WASM_I32, 'i', "u32"}, {AOD_WASM_I64, 'l', "u64"},   {AOD_WASM_F32, 'f', "f32"},
-    {AOD_WASM_F64, 'd', "f64"}, {AOD_WASM_V128, 'v', "v128"}, {AOD_WASM_FUNCREF, 'r', "ref"},
+    {AOD_WASM_I32, 'I', "u32"}, {AOD_WASM_I64, 'L', "u64"},   {AOD_WASM_F32, 'F', "f32"},
+    {AOD_WASM_F64, 'D', "f64"}, {AOD_WASM_V128, 'V', "v128"}, {AOD_WASM_FUNCREF, 'R', "ref"},
 };
 
 static size_t type_row(aod_wasm_valtype_t type) {

@@ -6,7 +6,7 @@
  * operand's trap, the operand is evaluated into its own variable ("settled"). Two expressions whose
  * traps could be told apart are never left to C's unspecified order of evaluation.
  *
- * Variables are named by height and type (i3 is the i32 at height 3). The expression of an operand
+ * Variables are named by height and type (I3 is the i32 at height 3). The expression of an operand
  * names only variables of its own height and above. */
 #ifndef AOD_VM_OPERAND_H
 #define AOD_VM_OPERAND_H
@@ -73,7 +73,7 @@ void aod__operand_write(const aod__operand_t *operand, aod_buf_t *to, bool tight
 /* A new line of the current indentation. */
 void aod__indent(aod__operands_t *stack);
 
-/* 'i', 'l', 'f', 'd', 'v' or 'r': the prefix of the variables of a type. */
+/* 'I', 'L', 'F', 'D', 'V' or 'R': the prefix of the variables of a type. */
 char aod__letter(aod_wasm_valtype_t type);
 const char *aod__c_type(aod_wasm_valtype_t type);
 
