@@ -8,8 +8,6 @@
  * contexts that the thread keeps. */
 #include "arweave/hash.h"
 
-#include <stdio.h>
-
 #include "arweave/thread.h"
 #include "base/error.h"
 
@@ -34,11 +32,15 @@ void aod_sha384(aod_slice_t bytes, uint8_t digest[48]) {
   digest_parts(aod__thread()->sha384, &bytes, 1, digest);
 }
 
-/* H("blob" || length) or H("list" || count). */
-static void label_hash(const char *kind, uint64_t number, uint8_t digest[48]) {
-  char label[32];
-  int len = snprintf(label, sizeof label, "%s%llu", kind, (unsigned long long)number);
-  aod_sha384(aod_slice(label, (size_t)len), digest);
+/* H("blob" || length) or H("list" || count), the number in decimal. Written by hand: printf would
+ * take as long as the hash. */
+static void label_hash(const char kind[4], uint64_t number, uint8_t digest[48]) {
+  char label[32], *at = label + sizeof label;
+  do *--at = (char)('0' + number % 10);
+  while (number /= 10);
+  at -= 4;
+  memcpy(at, kind, 4);
+  aod_sha384(aod_slice(at, (size_t)(label + sizeof label - at)), digest);
 }
 
 /* H(left || right), both 48 bytes. `digest` may be either of them. */
