@@ -143,7 +143,7 @@ struct aod__plan {
   aod__plan_t *next;
 };
 
-/* Plan the operation `name` (empty: the only one). `variables`: an object or NULL.
+/* Plan the operation `name` (empty: the only one). `variables`: an object or NULL; not kept.
  * AOD_EINPUT naming the reason. */
 int aod__graphql_plan(const aod__definition_t *document, aod_slice_t name, const json_t *variables,
                       aod_arena_t *arena, aod__plan_t **plan, aod_error_t *err);

@@ -193,7 +193,7 @@ static int read_after(const aod__value_t *value, aod_arena_t *arena, aod__index_
   if (value->kind != AOD__VALUE_STRING) return wrong_type(err, "a cursor");
   if (value->text.len == 0) return AOD_OK;
   uint64_t place;
-  if (!aod_slice_to_u64(value->text, &place) || place > INT64_MAX)
+  if (!aod_slice_to_u64(value->text, &place) || place >= INT64_MAX)
     return aod_fail(err, AOD_EINPUT, "is no cursor of this gateway.");
   query->has_after = true;
   query->after = (int64_t)place;

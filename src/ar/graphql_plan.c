@@ -66,7 +66,8 @@ static aod__value_t *value_of(const json_t *json, aod_arena_t *arena, int depth)
   if (json_is_number(json)) number_of(json_number_value(json), arena, value);
   if (json_is_string(json)) {
     value->kind = AOD__VALUE_STRING;
-    value->text = aod_slice(json_string_value(json), json_string_length(json));
+    value->text =
+        aod_arena_copy(arena, aod_slice(json_string_value(json), json_string_length(json)));
   }
   if (json_is_boolean(json)) {
     value->kind = AOD__VALUE_BOOL;

@@ -86,7 +86,7 @@ typedef struct {
   int64_t height_min, height_max; /* inclusive */
   bool oldest_first;
   bool has_after;
-  int64_t after; /* sequence of the last item seen (for blocks: height) */
+  int64_t after; /* sequence of the last item seen (for blocks: height), below INT64_MAX */
   size_t limit;
 } aod__index_query_t;
 

@@ -203,6 +203,14 @@ typedef struct {
   int64_t low, high; /* inclusive; empty when low > high */
 } range_t;
 
+/* Leave out what earlier pages showed. */
+static void continue_after(const aod__index_query_t *query, range_t *range) {
+  if (!query->has_after) return;
+  aod_assert(query->after >= 0 && query->after < INT64_MAX);
+  if (query->oldest_first && query->after >= range->low) range->low = query->after + 1;
+  if (!query->oldest_first && query->after <= range->high) range->high = query->after - 1;
+}
+
 static int bound(aod_db_connection_t *connection, const char *sql, int64_t height, int64_t *seq,
                  aod_error_t *err) {
   sqlite3_stmt *select = aod_db_prepare(connection, sql);
@@ -228,10 +236,7 @@ static int page_range(aod_db_connection_t *connection, const aod__index_query_t 
                  "SELECT seq FROM items WHERE height<=? ORDER BY height DESC, seq DESC LIMIT 1",
                  query->height_max, &range->high, err);
   }
-  if (!query->has_after) return code;
-  if (query->oldest_first && query->after >= range->low && query->after < INT64_MAX)
-    range->low = query->after + 1;
-  if (!query->oldest_first && query->after <= range->high) range->high = query->after - 1;
+  continue_after(query, range);
   return code;
 }
 
@@ -369,12 +374,11 @@ int aod__index_query(aod_ar_t *ar, const aod__index_query_t *query, aod_arena_t 
 /* ---- blocks ---- */
 
 static void compose_blocks(sql_t *sql, const aod__index_query_t *query) {
-  int64_t low = query->height_min, high = query->height_max;
-  if (query->has_after && query->oldest_first && query->after >= low && query->after < INT64_MAX)
-    low = query->after + 1;
-  if (query->has_after && !query->oldest_first && query->after <= high) high = query->after - 1;
-  sql_int(sql, "SELECT height,time_ms,hash,previous FROM blocks WHERE height BETWEEN ", low);
-  sql_int(sql, " AND ", high);
+  range_t heights = {query->height_min, query->height_max};
+  continue_after(query, &heights);
+  sql_int(sql, "SELECT height,time_ms,hash,previous FROM blocks WHERE height BETWEEN ",
+          heights.low);
+  sql_int(sql, " AND ", heights.high);
   if (query->ids.given) sql_in(sql, " AND hash", query->ids.list, query->ids.count);
   sql_text(sql, query->oldest_first ? " ORDER BY height" : " ORDER BY height DESC");
   sql_int(sql, " LIMIT ", (int64_t)query->limit + 1);
