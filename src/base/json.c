@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <fenv.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,13 +78,27 @@ void aod_json_key_raw(aod_buf_t *out, const char *name, aod_slice_t json) {
   aod_buf_append(out, json);
 }
 
+static bool print_digits(char text[40], int precision, double value) {
+  snprintf(text, 40, "%.*e", precision, value);
+  return strtod(text, NULL) == value;
+}
+
+/* Doubles lie closer together below a power of two than above it: there the number above may read
+ * back where the nearest one of as many digits, which is below, does not. */
+static bool print_digits_above(char text[40], int precision, double value) {
+  int exponent;
+  if (frexp(value, &exponent) != 0.5) return false;
+  fesetround(FE_UPWARD);
+  snprintf(text, 40, "%.*e", precision, value);
+  fesetround(FE_TONEAREST);
+  return strtod(text, NULL) == value;
+}
+
 /* Shortest digits that read back as the same double: "d.ddde+xx" split into digits and exponent. */
 static int shortest_digits(double value, char digits[32], int *exponent) {
   char text[40];
-  for (int precision = 0; precision < 17; precision++) {
-    snprintf(text, sizeof text, "%.*e", precision, value);
-    if (strtod(text, NULL) == value) break;
-  }
+  for (int precision = 0; precision < 17; precision++)
+    if (print_digits(text, precision, value) || print_digits_above(text, precision, value)) break;
   char *e = strchr(text, 'e');
   *exponent = atoi(e + 1);
   int count = 0;
@@ -93,7 +108,7 @@ static int shortest_digits(double value, char digits[32], int *exponent) {
   return count;
 }
 
-/* ECMAScript's Number::toString: plain notation for exponents from -7 to 20, else scientific. */
+/* ECMAScript's Number::toString: plain notation for exponents from -6 to 20, else scientific. */
 void aod_json_number(aod_buf_t *out, double value) {
   if (!isfinite(value)) {
     aod_buf_text(out, "null");
@@ -110,7 +125,7 @@ void aod_json_number(aod_buf_t *out, double value) {
   if (value < 0) aod_buf_byte(out, '-');
   char digits[32];
   int exponent, count = shortest_digits(fabs(value), digits, &exponent);
-  if (exponent < -7 || exponent > 20) {
+  if (exponent < -6 || exponent > 20) {
     aod_buf_byte(out, (uint8_t)digits[0]);
     if (count > 1) aod_buf_printf(out, ".%.*s", count - 1, digits + 1);
     aod_buf_printf(out, "e%+d", exponent);
