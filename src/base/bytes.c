@@ -50,7 +50,7 @@ bool aod_slice_ends(aod_slice_t a, const char *suffix) {
 aod_slice_t aod_slice_sub(aod_slice_t a, size_t from, size_t len) {
   if (from > a.len) from = a.len;
   if (len > a.len - from) len = a.len - from;
-  return aod_slice(a.ptr + from, len);
+  return aod_slice(from ? a.ptr + from : a.ptr, len); /* not even 0 may be added to NULL */
 }
 
 static bool is_blank(uint8_t c) {

@@ -66,6 +66,16 @@ bool aod_file_exists(const char *path) {
   return access(path, F_OK) == 0;
 }
 
+static int make_dir(const char *path, aod_error_t *err) {
+  struct stat st;
+  if (mkdir(path, 0755) == 0) return AOD_OK;
+  if (errno == EEXIST && stat(path, &st) == 0) {
+    if (S_ISDIR(st.st_mode)) return AOD_OK;
+    errno = ENOTDIR;
+  }
+  return fail_with_errno(err, "create", path);
+}
+
 int aod_dir_create(const char *path, aod_error_t *err) {
   char copy[PATH_MAX];
   if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
@@ -73,11 +83,11 @@ int aod_dir_create(const char *path, aod_error_t *err) {
   for (char *p = copy + 1; *p; p++) {
     if (*p != '/') continue;
     *p = 0;
-    if (mkdir(copy, 0755) != 0 && errno != EEXIST) return fail_with_errno(err, "create", copy);
+    int code = make_dir(copy, err);
+    if (code != AOD_OK) return code;
     *p = '/';
   }
-  if (mkdir(copy, 0755) != 0 && errno != EEXIST) return fail_with_errno(err, "create", copy);
-  return AOD_OK;
+  return make_dir(copy, err);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where) {
