@@ -22,6 +22,7 @@ static pthread_once_t signing_once = PTHREAD_ONCE_INIT;
 
 static void signing_init(void) {
   uint8_t seed[32];
+  aod_assert(sodium_init() >= 0);
   randombytes_buf(seed, sizeof seed);
   signing_context = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
   aod_assert(signing_context && secp256k1_context_randomize(signing_context, seed));

@@ -3,6 +3,7 @@
 #include "arweave/signer.h"
 
 #include <openssl/crypto.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "arweave/base64url.h"
@@ -87,6 +88,7 @@ void aod_signer_to_jwk(const aod_signer_t *signer, aod_buf_t *json) {
 /* ---- life ---- */
 
 int aod_signer_generate(const char *kind, aod_signer_t **signer, aod_error_t *err) {
+  aod_assert(sodium_init() >= 0); /* makes its source of randomness safe for threads */
   for (size_t i = 0; i < KIND_COUNT; i++) {
     if (strcmp(kinds[i]->name, kind) != 0) continue;
     aod_signer_t *made = aod_alloc(sizeof *made);
