@@ -96,8 +96,7 @@ test('a port that is in use is named', async () => {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address()
   const run = runProgram(['dev', '--port-base', String(port - 2)])
-  const { code } = await run.ended
-  server.close()
+  const { code } = await run.ended.finally(() => server.close())
   assert.ok(code > 0, `exit ${code}`)
   assert.match(run.err, new RegExp(`\\b${port}\\b`))
   assert.match(run.err, /in use/)
