@@ -168,11 +168,6 @@ static void write_transaction(aod_buf_t *json, const aod_ar_item_t *item) {
 /* The base-layer transaction that is asked for; false when it was answered. Data items are none:
  * schedulers tell the two apart by this. */
 static bool request_transaction(aod_request_t *request, aod_ar_t *ar, aod_ar_item_t *item) {
-  uint8_t id[AOD_ID_BYTES];
-  if (!aod_id_decode(request->params[0], id)) {
-    aod_respond_error(request, 400, "Invalid hash.");
-    return false;
-  }
   if (!aod__ar_request_item(request, ar, item)) return false;
   if (!item->base_layer) aod_respond_error(request, 404, "Not Found.");
   return item->base_layer;

@@ -519,7 +519,7 @@ static void bad_ids_are_client_errors(void **state) {
   get(world, "/favicon.ico", 404);
   get(world, "/raw/x", 404);
   get(world, "/raw/%00%ff", 404);
-  get(world, "/tx/x", 400);
+  get(world, "/tx/x", 404);
   get(world, "/tx/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 404);
   get(world, "/tx/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/status", 404);
   assert_non_null(strstr(body_text(world), "{\"error\":"));
