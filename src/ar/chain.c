@@ -4,7 +4,7 @@
 #include "ar/routes.h"
 #include "arweave/base64url.h"
 
-enum { HASH_BYTES = 48 };
+enum { HASH_BYTES = 48, MINE_MAX = 10000 };
 
 static void respond_json(aod_request_t *request, aod_buf_t *json) {
   aod_respond_buf(request, 200, "application/json", json);
@@ -38,6 +38,20 @@ void aod__ar_get_info(aod_request_t *request, void *unit) {
   aod_json_key_int(&json, "node_state_latency", 0);
   aod_buf_text(&json, "}");
   respond_json(request, &json);
+}
+
+/* Uploads are mined by themselves; this makes empty blocks, for tests that wait for height. */
+void aod__ar_get_mine(aod_request_t *request, void *unit) {
+  uint64_t count = 1;
+  aod_error_t err;
+  if (request->params[0].len && !aod_slice_to_u64(request->params[0], &count))
+    aod_respond_error(request, 400, "not a number of blocks");
+  else if (count > MINE_MAX)
+    aod_respond_error(request, 400, "at most %d blocks at once", MINE_MAX);
+  else if (aod__index_mine(unit, (int)count, &err) == AOD_OK)
+    aod__ar_get_info(request, unit);
+  else
+    aod__ar_respond_failure(request, &err);
 }
 
 static void respond_number(aod_request_t *request, int64_t number) {

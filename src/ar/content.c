@@ -1,4 +1,5 @@
-/* The bytes of items: "/:id" and "/raw/:id", whole or a range.
+/* The bytes of items: "/:id" and "/raw/:id", whole or a range. A manifest at "/:id" stands for its
+ * index, at "/:id/path" for that path; "/raw/:id" is the manifest itself.
  *
  * "/:id" also tells the tags as response headers in lower case, because messengers read a process'
  * tags there. Tags are written by strangers: names that mean something to HTTP are left out, and so
@@ -10,11 +11,16 @@
 #include <unistd.h>
 
 #include "ar/index.h"
+#include "ar/manifest.h"
 #include "ar/routes.h"
 #include "arweave/base64url.h"
 #include "http/range.h"
 
-enum { TAG_HEADERS_BYTES_MAX = 8192, TAG_NAME_BYTES_MAX = 100 };
+enum {
+  TAG_HEADERS_BYTES_MAX = 8192,
+  TAG_NAME_BYTES_MAX = 100,
+  MANIFEST_BYTES_MAX = 16 << 20 /* a larger one is served as it is */
+};
 
 /* ---- tags as headers ---- */
 
@@ -167,6 +173,30 @@ static void respond_content(aod_request_t *request, aod_ar_t *ar, const aod_ar_i
   }
 }
 
+/* ---- manifests ---- */
+
+static bool is_manifest(const aod_ar_item_t *item) {
+  aod_slice_t type;
+  return aod_ar_content_type(&item->tags, &type) && aod_slice_is(type, AOD__MANIFEST_TYPE) &&
+         item->data_len <= MANIFEST_BYTES_MAX;
+}
+
+/* Replace a manifest by what `path` means in it; false when the failure was answered. */
+static bool follow_manifest(aod_request_t *request, aod_ar_t *ar, aod_slice_t path,
+                            aod_ar_item_t *item) {
+  aod_buf_t json = {0};
+  uint8_t id[AOD_ID_BYTES];
+  aod_error_t err;
+  int code = aod_ar_data(ar, item, &json, &err);
+  if (code == AOD_OK) code = aod__manifest_resolve(aod_buf_slice(&json), path, id, &err);
+  if (code == AOD_OK) code = aod_ar_find(ar, id, &request->arena, item, &err);
+  aod_buf_free(&json);
+  if (code != AOD_OK) aod__ar_respond_failure(request, &err);
+  return code == AOD_OK;
+}
+
+/* ---- handlers ---- */
+
 void aod__ar_get_raw(aod_request_t *request, void *unit) {
   aod_ar_item_t item;
   if (aod__ar_request_item(request, unit, &item)) respond_content(request, unit, &item);
@@ -175,6 +205,18 @@ void aod__ar_get_raw(aod_request_t *request, void *unit) {
 void aod__ar_get_content(aod_request_t *request, void *unit) {
   aod_ar_item_t item;
   if (!aod__ar_request_item(request, unit, &item)) return;
+  if (is_manifest(&item) && !follow_manifest(request, unit, AOD_EMPTY, &item)) return;
   add_tag_headers(request, &item.tags);
   respond_content(request, unit, &item);
+}
+
+void aod__ar_get_path(aod_request_t *request, void *unit) {
+  aod_ar_item_t item;
+  if (!aod__ar_request_item(request, unit, &item)) return;
+  if (!is_manifest(&item)) {
+    aod_respond_error(request, 404, "not found: the id is no manifest");
+  } else if (follow_manifest(request, unit, request->params[1], &item)) {
+    add_tag_headers(request, &item.tags);
+    respond_content(request, unit, &item);
+  }
 }

@@ -241,6 +241,26 @@ void aod__index_row_of_item(aod__index_row_t *row, const aod_item_t *item) {
   };
 }
 
+typedef struct {
+  aod_db_write_t write; /* first */
+  aod_ar_t *ar;
+  int count;
+} mining_t;
+
+static int run_mining(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
+  mining_t *mining = (mining_t *)write;
+  int code = AOD_OK;
+  int64_t height;
+  for (int i = 0; i < mining->count && code == AOD_OK; i++)
+    code = append_block(mining->ar, connection, AOD_EMPTY, &height, err);
+  return code;
+}
+
+int aod__index_mine(aod_ar_t *ar, int count, aod_error_t *err) {
+  mining_t mining = {.write.run = run_mining, .ar = ar, .count = count};
+  return aod_db_write(ar->db, &mining.write, err);
+}
+
 /* ---- reading ---- */
 
 static void copy_key(uint8_t key[AOD_ID_BYTES], aod_slice_t bytes) {
@@ -340,21 +360,12 @@ int aod__index_data(aod_ar_t *ar, const aod_ar_item_t *item, uint64_t from, uint
 
 /* ---- opening ---- */
 
-static int run_first_block(aod_db_write_t *write, aod_db_connection_t *connection,
-                           aod_error_t *err) {
-  aod__index_put_t *put = (aod__index_put_t *)write;
-  aod_ar_block_t block;
-  int64_t height;
-  int code = one_block(aod_db_prepare(connection, newest_block), &block, err);
-  if (code != AOD_ENOTFOUND) return code;
-  return append_block(put->ar, connection, AOD_EMPTY, &height, err);
-}
-
 int aod__index_open(aod_ar_t *ar, aod_error_t *err) {
   int code = aod_db_open(&ar->db, ar->options.path, schema, SCHEMA_VERSION, err);
   if (code != AOD_OK) return code;
-  aod__index_put_t first = {.write.run = run_first_block, .ar = ar};
-  code = aod_db_write(ar->db, &first.write, err);
+  aod_ar_block_t block;
+  code = aod__index_newest_block(ar, &block, err);
+  if (code == AOD_ENOTFOUND) code = aod__index_mine(ar, 1, err);
   if (code != AOD_OK) aod__index_close(ar);
   return code;
 }

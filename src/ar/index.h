@@ -40,6 +40,9 @@ typedef struct {
 void aod__index_put_init(aod__index_put_t *put, aod_ar_t *ar);
 void aod__index_row_of_item(aod__index_row_t *row, const aod_item_t *item);
 
+/* Append empty blocks. */
+int aod__index_mine(aod_ar_t *ar, int count, aod_error_t *err);
+
 /* ---- reading ---- */
 
 /* The item at a place in posting order that is known to be taken. */

@@ -120,7 +120,10 @@ const aod_route_t aod_ar_gateway_routes[] = {
     {"GET", "/tx/:id", aod__ar_get_tx, 0},
     {"GET", "/tx/:id/status", aod__ar_get_tx_status, 0},
     {"GET", "/raw/:id", aod__ar_get_raw, 0},
+    {"GET", "/mine", aod__ar_get_mine, 0},
+    {"GET", "/mine/:count", aod__ar_get_mine, 0},
     {"GET", "/:id", aod__ar_get_content, 0},
+    {"GET", "/:id/*", aod__ar_get_path, 0},
     {0},
 };
 

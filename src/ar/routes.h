@@ -6,6 +6,7 @@
 
 /* content.c: the bytes of items */
 void aod__ar_get_content(aod_request_t *request, void *unit); /* "/:id", tags as headers */
+void aod__ar_get_path(aod_request_t *request, void *unit);    /* "/:id/path", in a manifest */
 void aod__ar_get_raw(aod_request_t *request, void *unit);     /* "/raw/:id" */
 
 /* upload.c: data items in, receipts out */
@@ -13,6 +14,7 @@ void aod__ar_post_item(aod_request_t *request, void *unit);
 
 /* chain.c: what a node tells about blocks, transactions and itself */
 void aod__ar_get_info(aod_request_t *request, void *unit);
+void aod__ar_get_mine(aod_request_t *request, void *unit);
 void aod__ar_get_height(aod_request_t *request, void *unit);
 void aod__ar_get_time(aod_request_t *request, void *unit);
 void aod__ar_get_anchor(aod_request_t *request, void *unit);

@@ -423,6 +423,55 @@ static void serves_empty_content(void **state) {
   get_range(world, path, "bytes=0-", 416);
 }
 
+/* ---- manifests ---- */
+
+/* Post a manifest made of `format` and ids. */
+static void post_manifest(world_t *world, char id[44], const char *format, const char *a,
+                          const char *b) {
+  char json[500];
+  snprintf(json, sizeof json, format, a, b);
+  aod_tags_t tags =
+      TAG_LIST({AOD_TEXT("Content-Type"), AOD_TEXT("application/x.arweave-manifest+json")});
+  post_item(world, "/tx", make_item(world, json, tags, id), 200);
+}
+
+static void get_path(world_t *world, const char *id, const char *rest, int status,
+                     const char *body) {
+  char path[200];
+  snprintf(path, sizeof path, "/%s%s", id, rest);
+  get(world, path, status);
+  if (body) assert_string_equal(body_text(world), body);
+}
+
+static void resolves_manifests(void **state) {
+  world_t *world = *state;
+  char one[44], two[44], manifest[44], strict[44], broken[44], raw[60];
+  post_item(world, "/tx", make_item(world, "one", (aod_tags_t){0}, one), 200);
+  post_item(world, "/tx", make_item(world, "two", (aod_tags_t){0}, two), 200);
+  post_manifest(
+      world, manifest,
+      "{\"manifest\":\"arweave/paths\",\"version\":\"0.2.0\",\"index\":{\"path\":\"a b\"},"
+      "\"paths\":{\"a b\":{\"id\":\"%s\"},\"sub/two.txt\":{\"id\":\"%s\"}},"
+      "\"fallback\":{\"id\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}}",
+      one, two);
+  get_path(world, manifest, "", 200, "one");
+  get_path(world, manifest, "/a%20b", 200, "one");
+  get_path(world, manifest, "/sub/two.txt", 200, "two");
+  get_path(world, manifest, "/else", 404, NULL); /* the fallback is not there */
+  post_manifest(world, strict,
+                "{\"manifest\":\"arweave/paths\",\"paths\":{\"x\":{\"id\":\"%s\"},\"y\":\"%s\"}}",
+                one, two);
+  get_path(world, strict, "", 404, NULL);
+  get_path(world, strict, "/x", 200, "one");
+  get_path(world, strict, "/y", 404, NULL);
+  get_path(world, strict, "/z", 404, NULL);
+  post_manifest(world, broken, "no JSON %s%s", "", "");
+  get_path(world, broken, "", 400, NULL);
+  snprintf(raw, sizeof raw, "/raw/%s", broken);
+  get(world, raw, 200);
+  get_path(world, one, "/x", 404, NULL); /* no manifest */
+}
+
 /* ---- known modules ---- */
 
 static void serves_modules_as_transactions(void **state) {
@@ -496,6 +545,19 @@ static void tells_about_blocks(void **state) {
   get(world, "/block/height/x", 400);
   get(world, "/block/height/99999999999999999999", 400);
   get(world, "/block/hash/x", 400);
+}
+
+static void mines_on_request(void **state) {
+  world_t *world = *state;
+  get(world, "/mine", 200);
+  assert_non_null(strstr(body_text(world), "\"height\":1,"));
+  get(world, "/mine/100", 200);
+  assert_non_null(strstr(body_text(world), "\"height\":101,"));
+  assert_non_null(strstr(body_text(world), "\"blocks\":102,"));
+  get(world, "/block/height/50", 200);
+  assert_non_null(strstr(body_text(world), "\"txs\":[]"));
+  get(world, "/mine/many", 400);
+  get(world, "/mine/1000000", 400);
 }
 
 static void costs_nothing(void **state) {
@@ -581,9 +643,11 @@ int main(void) {
       WITH_WORLD(tells_tags_as_headers),
       WITH_WORLD(serves_ranges_and_revalidates),
       WITH_WORLD(serves_empty_content),
+      WITH_WORLD(resolves_manifests),
       WITH_WORLD(serves_modules_as_transactions),
       WITH_WORLD(tells_all_of_info),
       WITH_WORLD(tells_about_blocks),
+      WITH_WORLD(mines_on_request),
       WITH_WORLD(costs_nothing),
       WITH_WORLD(bad_ids_are_client_errors),
       WITH_WORLD(refuses_bad_graphql),
