@@ -132,7 +132,9 @@ static bool body_number(const json_t *body, const char *name, int64_t *number) {
     *number = (int64_t)real;
     return true;
   }
-  if (!json_is_string(member) || !aod_slice_to_u64(aod_json_slice(member), &value)) return false;
+  if (!json_is_string(member) || !aod_slice_to_u64(aod_json_slice(member), &value) ||
+      value > INT64_MAX)
+    return false;
   *number = (int64_t)value;
   return true;
 }

@@ -37,9 +37,11 @@ bool aod_module_parse_size(aod_slice_t text, uint64_t *bytes) {
   }
   copy[len] = 0;
   if (len == 0 || copy[0] < '0' || copy[0] > '9') return false;
-  char *end;
-  double number = strtod(copy, &end), factor;
+  char *end = copy + strspn(copy, "0123456789."); /* no exponent, no hexadecimal */
+  double factor;
   if (!unit_factor(aod_slice_trim(aod_text(end)), &factor)) factor = 1;
+  *end = 0;
+  double number = strtod(copy, NULL);
   if (!(number * factor >= 1 && number * factor < 1e18)) return false;
   *bytes = (uint64_t)(number * factor);
   return true;

@@ -120,6 +120,8 @@ int aod_push_assignment(const json_t *entry, aod_arena_t *arena, uint8_t message
   if (!aod_id_decode(aod_json_get_string(entry, "Message"), message))
     return aod_fail(err, AOD_EINPUT, "assignment entry without a valid Message id");
   const json_t *list = json_object_get(entry, "Processes");
+  if (json_array_size(list) == 0)
+    return aod_fail(err, AOD_EINPUT, "assignment entry without Processes");
   *count = json_array_size(list);
   *processes = aod_arena_alloc(arena, (*count + 1) * 32);
   for (size_t i = 0; i < *count; i++) {
