@@ -95,6 +95,12 @@ void aod_db_release(aod_db_t *db, aod_db_connection_t *connection) {
 
 static void run_one(aod_db_connection_t *connection, aod_db_write_t *write) {
   aod_error_t *err = &write->error;
+  /* SQLite ends a transaction by itself when the disk is full, for instance. A savepoint would then
+   * begin a new one and its release commit it, while the group as a whole is reported as failed. */
+  if (sqlite3_get_autocommit(connection->sqlite)) {
+    write->code = aod_fail(err, AOD_EIO, "an earlier write ended the transaction");
+    return;
+  }
   write->code = execute(connection->sqlite, "SAVEPOINT one", err);
   if (write->code != AOD_OK) return;
   write->code = write->run(write, connection, err);
