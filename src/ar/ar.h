@@ -22,6 +22,10 @@ typedef struct {
   const aod_signer_t *signer;     /* signs upload receipts; must outlive the unit */
   int64_t (*now_ms)(void *clock); /* NULL: the wall clock */
   void *clock;
+  /* Called before a query or a read is answered, so that what a neighbour has acknowledged and is
+   * about to upload can be waited for. May block for a moment. NULL: nothing to wait for. */
+  void (*settle)(void *neighbour);
+  void *neighbour;
 } aod_ar_options_t;
 
 int aod_ar_open(aod_ar_t **ar, const aod_ar_options_t *options, aod_error_t *err);

@@ -17,6 +17,10 @@ void aod__ar_respond_failure(aod_request_t *request, const aod_error_t *err) {
   aod_respond_error(request, aod_error_http_status(err->code), "%s", err->message);
 }
 
+static void settle(const aod_ar_t *ar) {
+  if (ar->options.settle) ar->options.settle(ar->options.neighbour);
+}
+
 bool aod__ar_request_item(aod_request_t *request, aod_ar_t *ar, aod_ar_item_t *item) {
   uint8_t id[AOD_ID_BYTES];
   aod_error_t err;
@@ -24,6 +28,7 @@ bool aod__ar_request_item(aod_request_t *request, aod_ar_t *ar, aod_ar_item_t *i
     aod_respond_error(request, 404, "not found");
     return false;
   }
+  settle(ar);
   if (aod_ar_find(ar, id, &request->arena, item, &err) == AOD_OK) return true;
   aod__ar_respond_failure(request, &err);
   return false;
@@ -70,6 +75,7 @@ static void get_health(aod_request_t *request, void *unit) {
 
 static void post_graphql(aod_request_t *request, void *unit) {
   aod_buf_t response = {0};
+  settle(unit);
   int status = aod__graphql_answer(unit, request->body, &request->arena, &response);
   aod_respond_buf(request, status, "application/json", &response);
 }

@@ -154,11 +154,8 @@ static void get_results(aod_request_t *request, void *unit) {
   aod_evaluated_list_t list = {0};
   uint8_t process[32];
   aod_error_t err;
-  int code = AOD_OK;
-  if (!aod_id_decode(request->params[0], process))
-    code = aod_fail(&err, AOD_EINPUT, "'processId': is no 43-character id");
-  if (code == AOD_OK) code = read_page(request, &page, &err);
-  if (code == AOD_OK) {
+  int code = read_page(request, &page, &err);
+  if (code == AOD_OK && aod_id_decode(request->params[0], process)) {
     aod_results_flush(cu->results);
     code = aod_results_page(cu->results, process, page.after_ms, page.to_ms, page.descending,
                             page.limit + 1, &request->arena, &list, &err);

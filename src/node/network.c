@@ -27,7 +27,7 @@
 #include "vm/vm.h"
 
 enum { WALLET_BYTES_MAX = 65536, MODULE_BYTES_MAX = 64 << 20, MODULES_MAX = 256 };
-enum { REQUEST_GRACE_MS = 10000, OUTBOX_GRACE_MS = 10000 };
+enum { REQUEST_GRACE_MS = 10000, OUTBOX_GRACE_MS = 10000, PUBLISH_GRACE_MS = 1000 };
 enum { LOCATION_TTL_MS = 3600000 };
 
 const char *const aod_port_names[AOD_PORTS] = {"ar", "bundler", "mu", "su", "cu"};
@@ -139,19 +139,21 @@ static int write_accounts(aod_network_t *network, aod_error_t *err) {
 /* ---- modules ---- */
 
 static void offer(aod_network_t *network, const char *name, const char *id) {
+  for (size_t i = 0; i < network->info.module_count; i++)
+    if (strcmp(network->info.modules[i].name, name) == 0) return; /* the first of a name stands */
   aod_offered_module_t *module = &network->info.modules[network->info.module_count++];
   module->name = (char *)aod_arena_copy(&network->arena, aod_text(name)).ptr;
   snprintf(module->id, sizeof module->id, "%s", id);
 }
 
-static int put_known(aod_network_t *network, const aod_known_module_t *row, const char *path,
-                     aod_error_t *err) {
+static int put_known(aod_network_t *network, const aod_known_module_t *row, const char *name,
+                     const char *path, aod_error_t *err) {
   aod_ar_known_t known = {.data_file = path, .owner = aod_signer_owner(network->signer)};
   aod_signer_address(network->signer, known.owner_address);
   aod_assert(aod_id_decode(aod_text(row->id), known.id));
   aod_module_tags(row->name, row->format, &network->arena, &known.tags);
   int code = aod_ar_put_known(network->ar, &known, err);
-  if (code == AOD_OK) offer(network, row->name, row->id);
+  if (code == AOD_OK) offer(network, name, row->id);
   return code;
 }
 
@@ -161,7 +163,7 @@ static int offer_known_modules(aod_network_t *network, aod_error_t *err) {
   int code = AOD_OK;
   for (const aod_known_module_t *row = aod_known_modules; row->name && code == AOD_OK; row++) {
     char *path = aod_arena_printf(&network->arena, "%s/%s.wasm", dir, row->name);
-    if (aod_file_exists(path)) code = put_known(network, row, path, err);
+    if (aod_file_exists(path)) code = put_known(network, row, row->name, path, err);
   }
   free(dir);
   return code;
@@ -204,7 +206,7 @@ static int offer_file(aod_network_t *network, const char *path, aod_error_t *err
     const aod_known_module_t *row = aod_known_module_find(digest);
     char absolute[PATH_MAX];
     if (row && realpath(path, absolute))
-      code = put_known(network, row, absolute, err);
+      code = put_known(network, row, module_name(network, path), absolute, err);
     else
       code = put_own(network, module_name(network, path), aod_buf_slice(&wasm), err);
   }
@@ -242,9 +244,18 @@ static int open_vm(aod_network_t *network, aod_error_t *err) {
   return code;
 }
 
+/* What the scheduler has acknowledged is there for whoever asks the gateway next. */
+static void await_published(void *context) {
+  aod_network_t *network = context;
+  if (network->su) aod_su_await_published(network->su, PUBLISH_GRACE_MS);
+}
+
 static int open_gateway(aod_network_t *network, aod_error_t *err) {
-  aod_ar_options_t options = {
-      .path = path_in_data(network, "ar.db"), .network = "aod.LN.1", .signer = network->signer};
+  aod_ar_options_t options = {.path = path_in_data(network, "ar.db"),
+                              .network = "aod.LN.1",
+                              .signer = network->signer,
+                              .settle = await_published,
+                              .neighbour = network};
   int code = aod_ar_open(&network->ar, &options, err);
   if (code == AOD_OK) network->gateway = aod_gateway_direct(network->ar);
   return code;

@@ -37,7 +37,9 @@ int aod__su_range(void *su, const uint8_t process[32], uint64_t from_nonce, size
 /* publish.c */
 int aod__su_publisher_open(aod_su_publisher_t **publisher, aod_schedule_t *schedule,
                            const aod_gateway_t *gateway, aod_error_t *err);
-void aod__su_publisher_wake(aod_su_publisher_t *publisher); /* there is something new */
+void aod__su_publisher_wake(aod_su_publisher_t *publisher, uint64_t seq); /* this one is new */
+/* Wait until all that is new now is published, at most `grace_ms`. */
+void aod__su_publisher_await(aod_su_publisher_t *publisher, int64_t grace_ms);
 void aod__su_publisher_close(aod_su_publisher_t *publisher);
 
 #endif

@@ -285,7 +285,7 @@ static void take_off_pending(process_t *process, job_t *job, bool failed) {
 static void appended(aod_append_t *append, int code, const aod_error_t *err) {
   job_t *job = (job_t *)((char *)append - offsetof(job_t, append));
   take_off_pending(job->process, job, code != AOD_OK);
-  if (code == AOD_OK) aod__su_publisher_wake(job->su->publisher);
+  if (code == AOD_OK) aod__su_publisher_wake(job->su->publisher, append->record.seq);
   finish(job, code, err);
 }
 

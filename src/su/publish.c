@@ -15,9 +15,10 @@ struct aod_su_publisher {
   const aod_gateway_t *gateway;
   pthread_t thread;
   pthread_mutex_t lock;
-  pthread_cond_t wake;
+  pthread_cond_t wake, advanced;
   bool pending, closing;
-  uint64_t seq; /* the last record published */
+  uint64_t seq;    /* the last record published; changed by the thread, under the lock */
+  uint64_t newest; /* the last record that is known to be in the schedule */
 };
 
 static int upload_records(aod_su_publisher_t *publisher, const aod_records_t *records,
@@ -31,6 +32,13 @@ static int upload_records(aod_su_publisher_t *publisher, const aod_records_t *re
   return publisher->gateway->upload(publisher->gateway->context, raws, count, err);
 }
 
+static void advance(aod_su_publisher_t *publisher, uint64_t seq) {
+  pthread_mutex_lock(&publisher->lock);
+  publisher->seq = seq;
+  pthread_cond_broadcast(&publisher->advanced);
+  pthread_mutex_unlock(&publisher->lock);
+}
+
 /* 1: published some, 0: nothing to do, negative: failed. */
 static int publish_batch(aod_su_publisher_t *publisher, aod_error_t *err) {
   aod_arena_t arena = {0};
@@ -41,7 +49,7 @@ static int publish_batch(aod_su_publisher_t *publisher, aod_error_t *err) {
     code = upload_records(publisher, &records, err);
     if (code == AOD_OK) code = aod_schedule_set_published(publisher->schedule, seq, err);
     if (code == AOD_OK) {
-      publisher->seq = seq;
+      advance(publisher, seq);
       code = 1;
     }
   }
@@ -95,15 +103,31 @@ int aod__su_publisher_open(aod_su_publisher_t **out, aod_schedule_t *schedule,
   }
   pthread_mutex_init(&publisher->lock, NULL);
   pthread_cond_init(&publisher->wake, NULL);
+  pthread_cond_init(&publisher->advanced, NULL);
   aod_assert(pthread_create(&publisher->thread, NULL, publish, publisher) == 0);
   pthread_setname_np(publisher->thread, "su-publish");
   *out = publisher;
   return AOD_OK;
 }
 
-void aod__su_publisher_wake(aod_su_publisher_t *publisher) {
+void aod__su_publisher_await(aod_su_publisher_t *publisher, int64_t grace_ms) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += grace_ms / 1000;
+  until.tv_nsec += grace_ms % 1000 * 1000000;
+  until.tv_sec += until.tv_nsec / 1000000000;
+  until.tv_nsec %= 1000000000;
+  pthread_mutex_lock(&publisher->lock);
+  uint64_t target = publisher->newest;
+  while (publisher->seq < target)
+    if (pthread_cond_timedwait(&publisher->advanced, &publisher->lock, &until) == ETIMEDOUT) break;
+  pthread_mutex_unlock(&publisher->lock);
+}
+
+void aod__su_publisher_wake(aod_su_publisher_t *publisher, uint64_t seq) {
   pthread_mutex_lock(&publisher->lock);
   publisher->pending = true;
+  if (seq > publisher->newest) publisher->newest = seq;
   pthread_cond_signal(&publisher->wake);
   pthread_mutex_unlock(&publisher->lock);
 }
@@ -114,6 +138,7 @@ void aod__su_publisher_close(aod_su_publisher_t *publisher) {
   pthread_cond_signal(&publisher->wake);
   pthread_mutex_unlock(&publisher->lock);
   pthread_join(publisher->thread, NULL);
+  pthread_cond_destroy(&publisher->advanced);
   pthread_cond_destroy(&publisher->wake);
   pthread_mutex_destroy(&publisher->lock);
   free(publisher);

@@ -233,16 +233,21 @@ static int write_edges(aod_request_t *request, const page_t *page, const aod_rec
   return AOD_OK;
 }
 
+/* Without a lower bound the process itself comes first, whatever the upper one; with one it does
+ * not come at all. */
+static void place_process(page_t *page, const aod_record_t *process) {
+  int64_t at = page->key == AOD_BY_NONCE ? 0 : process->timestamp_ms;
+  if (page->with_process && page->to < at) page->to = at;
+  if (!page->with_process && page->from <= at) page->from = at + 1;
+}
+
 static void respond_page(aod_request_t *request, aod_su_t *su, const aod_record_t *process) {
   page_t page;
   aod_records_t records;
   aod_buf_t json = {0};
   aod_error_t err;
   int code = read_page(request, &page, &err);
-  if (code == AOD_OK && page.with_process) {
-    int64_t at = page.key == AOD_BY_NONCE ? 0 : process->timestamp_ms;
-    if (page.to < at) page.to = at;
-  }
+  if (code == AOD_OK) place_process(&page, process);
   if (code == AOD_OK)
     code = aod_schedule_range(su->schedule, process->process, page.key, page.from, page.to,
                               page.limit + 1, &request->arena, &records, &err);

@@ -32,6 +32,10 @@ void aod_su_close(aod_su_t *su) {
   free(su);
 }
 
+void aod_su_await_published(aod_su_t *su, int64_t grace_ms) {
+  aod__su_publisher_await(su->publisher, grace_ms);
+}
+
 const aod_scheduler_t *aod_su_scheduler(aod_su_t *su) {
   return &su->interface;
 }

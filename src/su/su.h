@@ -25,6 +25,9 @@ void aod_su_close(aod_su_t *su);
 /* The unit as its neighbours see it; valid as long as the unit. */
 const aod_scheduler_t *aod_su_scheduler(aod_su_t *su);
 
+/* Wait until all that was acknowledged before the call is published, at most `grace_ms`. */
+void aod_su_await_published(aod_su_t *su, int64_t grace_ms);
+
 extern const aod_route_t aod_su_routes[]; /* the unit is the aod_su_t */
 
 #endif
