@@ -1,0 +1,94 @@
+/* A gateway in memory: keeps what is uploaded, in order, and can be told to fail. */
+#ifndef AOD_TEST_SUPPORT_GATEWAY_H
+#define AOD_TEST_SUPPORT_GATEWAY_H
+
+#include <pthread.h>
+#include <time.h>
+
+#include "ao/units.h"
+#include "support/items.h"
+
+enum { GATEWAY_ITEMS_MAX = 2000 };
+
+typedef struct {
+  aod_gateway_t table; /* what units are given */
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  aod_arena_t arena;
+  aod_slice_t raws[GATEWAY_ITEMS_MAX];
+  size_t count;
+  int failures_left, failures_seen; /* uploads to refuse, and refused */
+  uint64_t height;
+} gateway_t;
+
+static inline int gateway_find(void *context, const uint8_t id[32], aod_arena_t *arena,
+                               aod_item_t *item, aod_error_t *err) {
+  gateway_t *gateway = context;
+  int code = AOD_ENOTFOUND;
+  pthread_mutex_lock(&gateway->lock);
+  for (size_t i = 0; i < gateway->count && code == AOD_ENOTFOUND; i++)
+    if (aod_item_parse(gateway->raws[i], arena, item, err) == AOD_OK &&
+        memcmp(item->id, id, 32) == 0)
+      code = AOD_OK;
+  pthread_mutex_unlock(&gateway->lock);
+  return code == AOD_OK ? code : aod_fail(err, code, "the gateway does not know it");
+}
+
+static inline int gateway_upload(void *context, const aod_slice_t *raws, size_t count,
+                                 aod_error_t *err) {
+  gateway_t *gateway = context;
+  int code = AOD_OK;
+  pthread_mutex_lock(&gateway->lock);
+  if (gateway->failures_left > 0) {
+    gateway->failures_left--;
+    gateway->failures_seen++;
+    code = aod_fail(err, AOD_EUNAVAILABLE, "the gateway is away");
+  }
+  for (size_t i = 0; i < count && code == AOD_OK; i++) {
+    aod_assert(gateway->count < GATEWAY_ITEMS_MAX);
+    gateway->raws[gateway->count++] = aod_arena_copy(&gateway->arena, raws[i]);
+  }
+  pthread_cond_broadcast(&gateway->changed);
+  pthread_mutex_unlock(&gateway->lock);
+  return code;
+}
+
+static inline uint64_t gateway_height(void *context) {
+  return ((gateway_t *)context)->height;
+}
+
+static inline void gateway_init(gateway_t *gateway) {
+  memset(gateway, 0, sizeof *gateway);
+  gateway->height = 1393008;
+  gateway->table = (aod_gateway_t){
+      .context = gateway, .find = gateway_find, .upload = gateway_upload, .height = gateway_height};
+  pthread_mutex_init(&gateway->lock, NULL);
+  pthread_cond_init(&gateway->changed, NULL);
+}
+
+static inline void gateway_deinit(gateway_t *gateway) {
+  pthread_mutex_destroy(&gateway->lock);
+  pthread_cond_destroy(&gateway->changed);
+  aod_arena_free(&gateway->arena);
+}
+
+static inline void gateway_fail_next(gateway_t *gateway, int uploads) {
+  pthread_mutex_lock(&gateway->lock);
+  gateway->failures_left = uploads;
+  pthread_mutex_unlock(&gateway->lock);
+}
+
+/* Wait until `count` items are there; the test fails after half a minute. */
+static inline void gateway_wait(gateway_t *gateway, size_t count) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += 30;
+  pthread_mutex_lock(&gateway->lock);
+  while (gateway->count < count)
+    if (pthread_cond_timedwait(&gateway->changed, &gateway->lock, &until) != 0) break;
+  size_t got = gateway->count;
+  pthread_mutex_unlock(&gateway->lock);
+  if (got < count) fail_msg("%zu items arrived instead of %zu", got, count);
+}
+
+#endif

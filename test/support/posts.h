@@ -1,0 +1,83 @@
+/* Posting to a scheduler and waiting for the answers. */
+#ifndef AOD_TEST_SUPPORT_POSTS_H
+#define AOD_TEST_SUPPORT_POSTS_H
+
+#include <pthread.h>
+
+#include "ao/units.h"
+#include "support/items.h"
+
+typedef struct {
+  aod_post_t post;
+  int code;
+  aod_error_t error;
+  bool answered;
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+} posting_t;
+
+static inline void posting_done(aod_post_t *post, int code, const aod_error_t *err) {
+  posting_t *posting = (posting_t *)post;
+  pthread_mutex_lock(&posting->lock);
+  posting->code = code;
+  if (code != AOD_OK) posting->error = *err;
+  posting->answered = true;
+  pthread_cond_signal(&posting->wake);
+  pthread_mutex_unlock(&posting->lock);
+}
+
+static inline void posting_submit(posting_t *posting, const aod_scheduler_t *scheduler) {
+  posting->post.done = posting_done;
+  posting->answered = false;
+  pthread_mutex_init(&posting->lock, NULL);
+  pthread_cond_init(&posting->wake, NULL);
+  scheduler->post(scheduler->context, &posting->post);
+}
+
+static inline int posting_wait(posting_t *posting) {
+  pthread_mutex_lock(&posting->lock);
+  while (!posting->answered) pthread_cond_wait(&posting->wake, &posting->lock);
+  pthread_mutex_unlock(&posting->lock);
+  return posting->code;
+}
+
+/* Post an item; its id, or the reason in *posting. */
+static inline int post_raw(const aod_scheduler_t *scheduler, aod_slice_t raw, posting_t *posting) {
+  *posting = (posting_t){.post = {.raw = raw}};
+  posting_submit(posting, scheduler);
+  return posting_wait(posting);
+}
+
+static inline int post_assignment(const aod_scheduler_t *scheduler, const uint8_t process[32],
+                                  const uint8_t assign[32], const char *exclude,
+                                  posting_t *posting) {
+  *posting = (posting_t){.post = {.exclude = aod_text(exclude)}};
+  memcpy(posting->post.process, process, 32);
+  memcpy(posting->post.assign, assign, 32);
+  posting_submit(posting, scheduler);
+  return posting_wait(posting);
+}
+
+/* ---- items that schedulers take ---- */
+
+static inline aod_slice_t process_item(const aod_signer_t *signer, const char *module,
+                                       const char *data) {
+  aod_item_fields_t fields = {.anchor = anchor_new(),
+                              .data = aod_text(data),
+                              .tags = tags_of("Data-Protocol", "ao", "Variant", "ao.TN.1", "Type",
+                                              "Process", "Module", module, "Scheduler", "SCHEDULER",
+                                              NULL)};
+  return item_sign(signer, &fields);
+}
+
+static inline aod_slice_t message_item(const aod_signer_t *signer, const uint8_t target[32],
+                                       const char *data) {
+  aod_item_fields_t fields = {.target = aod_slice(target, 32),
+                              .anchor = anchor_new(),
+                              .data = aod_text(data),
+                              .tags = tags_of("Action", "Test", "Data-Protocol", "ao", "Variant",
+                                              "ao.TN.1", "Type", "Message", NULL)};
+  return item_sign(signer, &fields);
+}
+
+#endif
