@@ -165,7 +165,7 @@ static void get_latest(aod_request_t *request, void *unit) {
 typedef struct {
   aod_range_key_t key;
   int64_t from, to;  /* both inclusive */
-  bool with_process; /* the process record comes whatever `to` says */
+  bool with_process; /* the process record comes whatever `to` says; else never */
   size_t limit;
 } page_t;
 
@@ -194,7 +194,7 @@ static int read_bounds(aod_request_t *request, page_t *page, const char *from_na
   if (code == AOD_OK) code = query_int(request, to_name, &page->to, &has_to, err);
   if (code != AOD_OK) return code;
   page->from = after < 0 ? 0 : after == INT64_MAX ? after : after + 1;
-  page->with_process = !has_from || after == -1;
+  page->with_process = !has_from || (page->key == AOD_BY_NONCE && after == -1);
   *bounded = has_from || has_to;
   return AOD_OK;
 }
@@ -242,7 +242,7 @@ static void place_process(page_t *page, const aod_record_t *process) {
 }
 
 static void respond_page(aod_request_t *request, aod_su_t *su, const aod_record_t *process) {
-  page_t page;
+  page_t page = {0};
   aod_records_t records;
   aod_buf_t json = {0};
   aod_error_t err;
