@@ -33,6 +33,13 @@ static bool read_members(const json_t *json, aod_cursor_t *cursor) {
   return true;
 }
 
+/* libsodium takes bytes above 127 for letters of the alphabet. */
+static bool is_ascii(aod_slice_t text) {
+  for (size_t i = 0; i < text.len; i++)
+    if (text.ptr[i] & 0x80) return false;
+  return true;
+}
+
 bool aod_cursor_parse(aod_slice_t text, aod_cursor_t *cursor) {
   *cursor = (aod_cursor_t){0};
   uint64_t number;
@@ -42,7 +49,7 @@ bool aod_cursor_parse(aod_slice_t text, aod_cursor_t *cursor) {
   }
   uint8_t bytes[CURSOR_CHARS_MAX];
   size_t len;
-  if (text.len > CURSOR_CHARS_MAX ||
+  if (text.len > CURSOR_CHARS_MAX || !is_ascii(text) ||
       sodium_base642bin(bytes, sizeof bytes, (const char *)text.ptr, text.len, NULL, &len, NULL,
                         sodium_base64_VARIANT_ORIGINAL) != 0)
     return false;

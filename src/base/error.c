@@ -31,6 +31,7 @@ int aod_fail(aod_error_t *err, int code, const char *format, ...) {
 }
 
 int aod_error_prefix(aod_error_t *err, const char *format, ...) {
+  aod_assert(err != NULL);
   char old[sizeof err->message];
   memcpy(old, err->message, sizeof old);
   va_list args;

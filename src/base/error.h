@@ -49,7 +49,7 @@ typedef struct {
 int aod_fail(aod_error_t *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Put "prefix: " before the message already in `err`; returns err->code. */
+/* Put "prefix: " before the message already in `err` (not NULL); returns err->code. */
 int aod_error_prefix(aod_error_t *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
