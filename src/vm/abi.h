@@ -14,9 +14,10 @@
  * (address >> memory_bits) first; with an offset below 2^32 the fault does the rest, else the code
  * checks in full.
  *
- * Cards. After a store at address a (any width up to 16 bytes) the code sets
- * cards[a >> AOD_CARD_SHIFT] = 1. A store may reach over the end of its card: whoever copies
- * a marked card copies AOD_CARD_OVERLAP bytes more. Bulk operations and host functions mark ranges.
+ * Cards. A store to base + offset sets cards[address >> AOD_CARD_SHIFT] = 1 before it writes:
+ * address is the base where offset and width together are at most AOD_CARD_OVERLAP (so that many
+ * stores with the same base need one mark), else base + offset. So whoever copies a marked card
+ * copies AOD_CARD_OVERLAP bytes more. Bulk operations and host functions mark ranges.
  *
  * Calls. A Wasm function is a C function whose first parameter is the instance. `depth` counts
  * active calls down to 0, `fuel` counts the work down; both are set by the runtime before it
@@ -33,11 +34,9 @@
 
 #include <stdint.h>
 
-#define AOD_ABI_VERSION 1
-#define AOD_CARD_SHIFT  12 /* a card is 4 KiB: an operating-system page */
-#define AOD_CARD_OVERLAP                                                                           \
-  16 /* bytes of the next card that a marked card's store may have reached                         \
-      */
+#define AOD_ABI_VERSION  2
+#define AOD_CARD_SHIFT   12  /* a card is 4 KiB: an operating-system page */
+#define AOD_CARD_OVERLAP 256 /* bytes behind a marked card that may have changed, too */
 
 typedef enum {
   AOD_TRAP_NONE,

@@ -9,10 +9,19 @@ typedef struct {
 } direct_call_t;
 
 typedef struct {
+  uint32_t run;  /* that was open when the block began: it leads here */
+  bool switched; /* a br_table goes to its end */
+} block_t;
+
+typedef struct {
   aod__analysis_t *analysis;
   const aod_wasm_module_t *module;
   uint32_t function;
   uint32_t run_cap;
+  uint32_t *leaders; /* by run: the run that always comes before, or AOD_WASM_NONE */
+  uint32_t leader_cap;
+  block_t *blocks; /* by control depth */
+  uint32_t block_cap;
   direct_call_t *calls; /* paid when it is known which callees are leaves */
   uint32_t call_count, call_cap;
   uint32_t max_depth;
@@ -28,12 +37,33 @@ static void *grow(void *array, uint32_t *cap, uint32_t count, size_t size) {
   return aod_realloc(array, *cap * size);
 }
 
-static void open_run(state_t *state) {
+static void open_run(state_t *state, uint32_t leader) {
   aod__analysis_t *analysis = state->analysis;
+  uint32_t run = analysis->run_count++;
   analysis->run_costs =
-      grow(analysis->run_costs, &state->run_cap, analysis->run_count, sizeof *analysis->run_costs);
-  analysis->run_costs[analysis->run_count++] = 0;
+      grow(analysis->run_costs, &state->run_cap, run, sizeof *analysis->run_costs);
+  state->leaders = grow(state->leaders, &state->leader_cap, run, sizeof *state->leaders);
+  analysis->run_costs[run] = 0;
+  state->leaders[run] = leader;
   analysis->functions[state->function].run_count++;
+}
+
+/* Keep `blocks` in step with the checker's controls, and open the run that begins here. */
+static void follow_control(state_t *state, const aod__checker_t *checker) {
+  const aod__instruction_t *instruction = &checker->instruction;
+  uint32_t depth = checker->control_depth;
+  if (instruction->row->immediate == AOD__IMM_BLOCK) {
+    state->blocks = grow(state->blocks, &state->block_cap, depth, sizeof *state->blocks);
+    state->blocks[depth] = (block_t){.run = state->analysis->run_count - 1};
+  }
+  for (uint32_t i = 0; i < instruction->label_count; i++)
+    if (instruction->labels[i] + 1 < depth)
+      state->blocks[depth - instruction->labels[i]].switched = true;
+  if (!aod__begins_run(instruction->opcode, depth == 0)) return;
+  /* an end has taken its control away already */
+  const block_t *block = &state->blocks[instruction->opcode == OP_END ? depth + 1 : depth];
+  bool alone = instruction->opcode == OP_LOOP || block->switched;
+  open_run(state, alone ? AOD_WASM_NONE : block->run);
 }
 
 static void note_call(state_t *state, uint32_t callee) {
@@ -48,9 +78,11 @@ static int visit(void *context, aod__checker_t *checker) {
   if (checker->depth > state->max_depth) state->max_depth = checker->depth;
   analysis->run_costs[analysis->run_count - 1] += instruction->row->cost;
   bool calls = instruction->opcode == OP_CALL || instruction->opcode == OP_CALL_INDIRECT;
-  if (calls || instruction->opcode == OP_LOOP) analysis->functions[state->function].leaf = false;
+  aod__facts_t *facts = &analysis->functions[state->function];
+  if (calls) facts->calls = true;
+  if (calls || instruction->opcode == OP_LOOP) facts->leaf = false;
   if (instruction->opcode == OP_CALL) note_call(state, instruction->index[0]);
-  if (aod__begins_run(instruction->opcode, checker->control_depth == 0)) open_run(state);
+  follow_control(state, checker);
   return 0;
 }
 
@@ -65,11 +97,11 @@ static int analyse_function(state_t *state, aod__checker_t *checker, aod_error_t
   facts->leaf = true;
   facts->first_run = state->analysis->run_count;
   state->max_depth = 0;
-  open_run(state);
+  open_run(state, AOD_WASM_NONE);
   int rc = aod__walk(checker, state->module, state->function, visit, state, err);
   uint64_t words = (uint64_t)count_words(checker) + state->max_depth;
   facts->weight = 1 + (uint32_t)(words / AOD__WORDS_A_UNIT);
-  if (facts->weight > 1) facts->leaf = false; /* its frame must be counted */
+  facts->counted = facts->calls || facts->weight > 1; /* a small last frame does no harm */
   return rc;
 }
 
@@ -77,6 +109,17 @@ static uint64_t whole_cost(const aod__analysis_t *analysis, const aod__facts_t *
   uint64_t cost = 0;
   for (uint32_t i = 0; i < facts->run_count; i++) cost += analysis->run_costs[facts->first_run + i];
   return cost;
+}
+
+/* Let the leaders of small runs pay for them. From the last to the first, since a leader may be
+ * small itself. */
+static void merge_small_runs(state_t *state) {
+  uint64_t *costs = state->analysis->run_costs;
+  for (uint32_t i = state->analysis->run_count; i--;) {
+    if (state->leaders[i] == AOD_WASM_NONE || costs[i] >= AOD__SMALL_RUN) continue;
+    costs[state->leaders[i]] += costs[i];
+    costs[i] = 0;
+  }
 }
 
 int aod__analyse(const aod_wasm_module_t *module, aod__analysis_t *analysis, aod_error_t *err) {
@@ -94,8 +137,11 @@ int aod__analyse(const aod_wasm_module_t *module, aod__analysis_t *analysis, aod
     const aod__facts_t *callee = &analysis->functions[call->callee];
     if (callee->leaf) analysis->run_costs[call->run] += whole_cost(analysis, callee);
   }
+  merge_small_runs(&state);
   aod__checker_free(&checker);
   free(state.calls);
+  free(state.leaders);
+  free(state.blocks);
   if (rc) aod__analysis_free(analysis);
   return rc;
 }

@@ -2,9 +2,12 @@
  *
  * The budget. A body falls into runs: a run begins with the function, with a loop, with either arm
  * of an if and behind every end, so wherever control can come from elsewhere. Whoever enters a run
- * pays all of it at once; what an early exit skips is paid too. So no amount of work is free, and
- * every tier and compiler charges alike, since all of it is a function of the module alone. A leaf
- * (no loop, no call) charges nothing itself: direct callers pay its instructions with the call.
+ * pays all of it at once; what an early exit skips is paid too. A run cheaper than AOD__SMALL_RUN
+ * is paid by the one that always comes before it, since charging takes time too; but the arms of a
+ * br_table pay for themselves, or each turn of an interpreter would pay for all its opcodes. So no
+ * amount of work is free, and every tier and compiler charges alike, since all of it is a function
+ * of the module alone. A leaf (no loop, no call) charges nothing itself: direct callers pay its
+ * instructions with the call.
  *
  * The depth. Native frames grow with the number of values a function holds, so a call weighs
  * 1 + words / AOD__WORDS_A_UNIT; the runtime's stack is dimensioned by units. */
@@ -14,12 +17,15 @@
 #include "vm/module.h"
 
 #define AOD__WORDS_A_UNIT 64
+#define AOD__SMALL_RUN    2000
 
 typedef struct {
   uint32_t first_run; /* index into run_costs; runs in the order of their beginning */
   uint32_t run_count;
   uint32_t weight;
-  bool leaf;
+  bool calls;
+  bool leaf;    /* neither calls nor loops */
+  bool counted; /* takes part in counting the depth */
 } aod__facts_t;
 
 typedef struct {

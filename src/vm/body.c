@@ -5,6 +5,8 @@
  * come first in the result, since only at the end it is known which variables there are. */
 #include "vm/body.h"
 
+#include "vm/abi.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,6 +63,38 @@ aod__operand_t *aod__replace(aod__body_t *body, uint32_t count, aod_wasm_valtype
   return operand;
 }
 
+/* ---- marking cards ---- */
+
+static bool is_marked(const aod__body_t *body, uint32_t local) {
+  for (uint32_t i = 0; i < body->mark_count; i++)
+    if (body->marks[i] == local) return true;
+  return false;
+}
+
+void aod__forget_mark(aod__body_t *body, uint32_t local) {
+  for (uint32_t i = 0; i < body->mark_count; i++)
+    if (body->marks[i] == local) body->marks[i] = body->marks[--body->mark_count];
+}
+
+static void remember_mark(aod__body_t *body, uint32_t local) {
+  if (body->mark_count == AOD__MARKS) {
+    body->mark_count--;
+    memmove(body->marks, body->marks + 1, sizeof body->marks - sizeof body->marks[0]);
+  }
+  body->marks[body->mark_count++] = local;
+}
+
+/* Which of the preamble's stores: see the cards in abi.h. */
+static const char *choose_store(aod__body_t *body, const aod__instruction_t *instruction,
+                                const aod__operand_t *base) {
+  uint64_t offset = instruction->bits[0];
+  if (offset > AOD_CARD_OVERLAP || offset + instruction->row->size > AOD_CARD_OVERLAP) return "st";
+  if (!base->local) return "st_base";
+  if (is_marked(body, base->local - 1)) return "st_again";
+  remember_mark(body, base->local - 1);
+  return "st_base";
+}
+
 /* ---- templates ---- */
 
 /* Parentheses can be left out where $n is a whole argument of a call. */
@@ -84,11 +118,10 @@ static void write_address(aod__body_t *body, const aod__instruction_t *instructi
 }
 
 static void write_template(aod__body_t *body, const aod__instruction_t *instruction, uint32_t base,
-                           aod_buf_t *to) {
+                           const char *at, aod_buf_t *to) {
   const aod__opcode_t *row = instruction->row;
   bool raw = !(row->flags & AOD__OP_BITS);
   bool memory = row->flags & (AOD__OP_LOAD | AOD__OP_STORE);
-  const char *at = row->text;
   for (const char *dollar; (dollar = strchr(at, '$')); at = dollar + 2) {
     aod_buf_append(to, aod_slice(at, (size_t)(dollar - at)));
     unsigned long long offset = instruction->bits[0];
@@ -114,14 +147,14 @@ static void translate_row(aod__body_t *body, const aod__instruction_t *instructi
   if (row->flags & (AOD__OP_LOAD | AOD__OP_STORE)) body->uses_memory = true;
   if (row->flags & AOD__OP_STORE) {
     aod__operands_settle(operands, base, AOD__READS_MEMORY, 0, AOD__TRAPS);
-    aod__statement(body, "%s", "");
-    write_template(body, instruction, base, &body->statements);
+    aod__statement(body, "%s", choose_store(body, instruction, &operands->at[base]));
+    write_template(body, instruction, base, row->text, &body->statements);
     aod__continue(body, ";");
     aod__operands_pop(operands, count);
     return;
   }
   body->scratch.len = 0;
-  write_template(body, instruction, base, &body->scratch);
+  write_template(body, instruction, base, row->text, &body->scratch);
   const aod__checker_t *checker = &body->checker;
   aod__operand_t *result = aod__replace(body, count, checker->stack[checker->depth - 1]);
   result->atom = row->text[0] >= 'a' && row->text[0] <= 'z';
@@ -190,8 +223,9 @@ static void write_function(aod__body_t *body, aod_buf_t *out) {
   aod_buf_text(out, " {\n");
   write_declarations(body, out);
   if (body->uses_memory) aod_buf_text(out, "  u8 *const M = m->memory, *const C = m->cards;\n");
+  if (facts->counted) aod_buf_printf(out, "  ENTER(%u);\n", facts->weight);
   if (!facts->leaf)
-    aod_buf_printf(out, "  ENTER(%u);\n  BURN(%llu);\n", facts->weight,
+    aod_buf_printf(out, "  BURN(%llu);\n",
                    (unsigned long long)body->analysis->run_costs[facts->first_run]);
   aod_buf_append(out, aod_slice_sub(aod_buf_slice(&body->statements), 1, SIZE_MAX));
   aod_buf_text(out, "\n}\n");
@@ -204,6 +238,7 @@ int aod__body_translate(aod__body_t *body, uint32_t index, aod_buf_t *out, aod_e
   body->live = true;
   body->dead_depth = 0;
   body->uses_memory = false;
+  body->mark_count = 0;
   body->statements.len = 0;
   body->operands.out = &body->statements;
   aod__operands_clear(&body->operands);

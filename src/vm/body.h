@@ -16,6 +16,8 @@ typedef struct {
   bool targeted; /* some branch goes to its end (a loop: to its beginning) */
 } aod__frame_t;
 
+enum { AOD__MARKS = 8 };
+
 typedef struct {
   const aod_wasm_module_t *module;
   const aod__analysis_t *analysis;
@@ -30,6 +32,8 @@ typedef struct {
   bool live;           /* the statement before can be passed */
   uint32_t dead_depth; /* blocks that began while not live */
   bool uses_memory;
+  uint32_t marks[AOD__MARKS]; /* locals whose card as a base is marked on every way to here */
+  uint32_t mark_count;
   aod_buf_t statements, scratch;
 } aod__body_t;
 
@@ -64,6 +68,9 @@ void aod__continue_operand(aod__body_t *body, uint32_t height, bool tight);
 /* Pop `count` operands and push the result of an expression over them, whose text is in `scratch`.
  */
 aod__operand_t *aod__replace(aod__body_t *body, uint32_t count, aod_wasm_valtype_t type);
+
+/* The local has a new value. */
+void aod__forget_mark(aod__body_t *body, uint32_t local);
 
 void aod__begin_function(aod__body_t *body);
 /* Charge for the run that begins here. */

@@ -50,7 +50,9 @@ static void move_operands(aod__body_t *body, uint32_t height, uint32_t count) {
   }
 }
 
+/* Control comes together: what is known of marked cards holds on one way only. */
 static void write_label(aod__body_t *body, char kind, uint32_t label) {
+  body->mark_count = 0;
   uint32_t indent = body->operands.indent;
   if (indent) body->operands.indent--;
   aod__statement(body, "%c%u:;", kind, label);
@@ -114,7 +116,7 @@ static void write_return(aod__body_t *body, const aod__frame_t *frame) {
   const aod__facts_t *facts = &body->analysis->functions[body->function];
   uint32_t count = frame->control.result_count;
   if (count > 1 && body->live) move_operands(body, 0, count);
-  if (!facts->leaf) aod__statement(body, "LEAVE(%u);", facts->weight);
+  if (facts->counted) aod__statement(body, "LEAVE(%u);", facts->weight);
   if (count == 1) {
     aod__statement(body, "return ");
     aod__continue_operand(body, operands->count - 1, false);

@@ -60,6 +60,7 @@ static void push_local(aod__body_t *body, uint32_t local, aod_wasm_valtype_t typ
   aod__operand_t *operand = aod__replace(body, 0, type);
   operand->atom = true;
   operand->locals = local_bit(local);
+  operand->local = local + 1;
 }
 
 static void translate_local(aod__body_t *body, const aod__instruction_t *instruction) {
@@ -72,6 +73,7 @@ static void translate_local(aod__body_t *body, const aod__instruction_t *instruc
     aod__continue_operand(body, top(body), false);
     aod__continue(body, ";");
     aod__operands_pop(operands, 1);
+    aod__forget_mark(body, local);
   }
   if (instruction->opcode != OP_LOCAL_SET) push_local(body, local, instruction->type);
 }

@@ -5,7 +5,8 @@
  * types depend on more than the opcode; the validator has a function for each.
  *
  * `text` is the C expression or statement, $0 $1 $2 being the operands and $o the offset, $n the
- * lane; it uses the names of preamble.h. */
+ * lane; it uses the names of preamble.h. A store's begins behind the name of the macro, which
+ * depends on what is known about cards. */
 #ifndef AOD_VM_OPCODES_H
 #define AOD_VM_OPCODES_H
 

@@ -85,6 +85,7 @@ static void become_variable(aod__operand_t *operand, uint32_t height) {
   operand->atom = true;
   operand->constant = operand->raw = false;
   operand->nest = operand->traps = operand->reads = 0;
+  operand->local = 0;
   operand->locals = 0;
   operand->slots = bit(height);
 }

@@ -21,10 +21,11 @@ enum { AOD__TRAPS_NOT, AOD__TRAPS_LOAD, AOD__TRAPS };
 typedef struct {
   aod_buf_t text;
   aod_wasm_valtype_t type;
-  bool atom;     /* needs no parentheses as an operand */
-  bool constant; /* reads nothing at all */
-  bool raw;      /* a float whose NaN is not yet the canonical one */
-  uint8_t nest;  /* how deep the expression is */
+  bool atom;      /* needs no parentheses as an operand */
+  bool constant;  /* reads nothing at all */
+  bool raw;       /* a float whose NaN is not yet the canonical one */
+  uint8_t nest;   /* how deep the expression is */
+  uint32_t local; /* the expression is local `local - 1` and nothing else */
   uint8_t traps, reads;
   uint64_t locals, slots; /* which it names: bit n mod 64 */
 } aod__operand_t;

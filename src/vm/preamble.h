@@ -54,14 +54,27 @@ typedef u64 address;
 #endif
 
 /* M and C are the function's copies of m->memory and m->cards. Loads are volatile because a load
- * whose value nobody needs must still trap. */
+ * whose value nobody needs must still trap. Stores by which card they mark: their own, that of
+ * their base, or none since their base's is marked already. */
 #define ld(type, a, offset) (*(const volatile type##_m *)(M + (AT(a) + (offset))))
 #define st(type, a, offset, value)                                                                 \
   do {                                                                                             \
     type v_ = (type)(value);                                                                       \
     u64 a_ = AT(a) + (offset);                                                                     \
-    *(type##_m *)(M + a_) = v_;                                                                    \
     C[a_ >> AOD_CARD_SHIFT] = 1;                                                                   \
+    *(type##_m *)(M + a_) = v_;                                                                    \
+  } while (0)
+#define st_base(type, a, offset, value)                                                            \
+  do {                                                                                             \
+    type v_ = (type)(value);                                                                       \
+    u64 a_ = AT(a);                                                                                \
+    C[a_ >> AOD_CARD_SHIFT] = 1;                                                                   \
+    *(type##_m *)(M + (a_ + (offset))) = v_;                                                       \
+  } while (0)
+#define st_again(type, a, offset, value)                                                           \
+  do {                                                                                             \
+    type v_ = (type)(value);                                                                       \
+    *(type##_m *)(M + (AT(a) + (offset))) = v_;                                                    \
   } while (0)
 
 /* An address whose offset is too large for the guard behind the memory: checked in full. */
