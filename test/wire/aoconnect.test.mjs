@@ -5,7 +5,7 @@ import { connect, createDataItemSigner, serializeCron } from '@permaweb/aoconnec
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { eventually, network } from './support/network.mjs'
-import { addressOf, generateWallet, sha256, tag } from './support/items.mjs'
+import { addressOf, generateWallet, sha256, tag, unknownId } from './support/items.mjs'
 
 const wallet = generateWallet()
 const owner = addressOf(wallet)
@@ -133,7 +133,7 @@ test('E1 a message signed beforehand is sent as it is', async () => {
 test('E2 spawn refuses a module that is none before it contacts the MU', async () => {
   const process = await spawn(net.module64)
   await assert.rejects(spawn(process), /Tag 'Type': value 'Module' was not found on module/)
-  await assert.rejects(spawn('u'.repeat(43)))
+  await assert.rejects(spawn(unknownId))
 })
 
 test('cron tags do no harm', async () => {

@@ -1,6 +1,6 @@
 // The command `aod dev`: its options, its banner, its ports file, how it starts and ends.
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -111,15 +111,22 @@ test('--wallet signs for scheduler and messenger', async () => {
   })
 })
 
-test('--module adds modules, and one that was not compiled says that it is compiling', async () => {
+test('--module adds modules under their file names, known ones under their network\'s id', async () => {
   const folder = temporaryFolder()
-  const names = ['mine', 'yours']
-  names.forEach((name) => copyFileSync(join(root, 'build/modules/process.wasm'), join(folder, `${name}.wasm`)))
-  const args = names.flatMap((name) => ['--module', join(folder, `${name}.wasm`)])
+  const known = readFileSync(join(root, 'build/modules/process.wasm'))
+  const own = Buffer.concat([known, Buffer.from([0, 4, 3]), Buffer.from('own')]) // with a custom section
+  const files = { mine: known, own_1: own }
+  const args = Object.entries(files).flatMap(([name, bytes]) => {
+    const file = join(folder, `${name}.wasm`)
+    writeFileSync(file, bytes)
+    return ['--module', file]
+  })
   await withNetwork({ args }, async (net) => {
-    for (const name of names) assert.match(net.modules[name], address)
-    const { bytes } = await request(`${net.ar}/raw/${net.modules.mine}`)
-    assert.deepEqual(bytes, readFileSync(join(root, 'build/modules/process.wasm')))
+    assert.equal(net.modules.mine, 'xGPbJbpdLCOKMGfCpiik_O4uq4bhgxpso_0B5klwpoA')
+    for (const [name, bytes] of Object.entries(files)) {
+      assert.match(net.modules[name], address)
+      assert.deepEqual((await request(`${net.ar}/raw/${net.modules[name]}`)).bytes, bytes)
+    }
   })
 })
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { getJson, network, postItem, query, request, root } from './support/network.mjs'
 import { processTags, spawnProcess, sendMessage, tag, valueOf } from './support/aos.mjs'
-import { addressOf, generateWallet, sha256, signItem, testWallet } from './support/items.mjs'
+import { addressOf, generateWallet, sha256, signItem, testWallet, unknownId } from './support/items.mjs'
 
 let net
 before(async () => { net = await network() })
@@ -43,8 +43,7 @@ describe('data', () => {
   })
 
   test('unknown ids are 404', async () => {
-    const unknown = 'u'.repeat(43)
-    for (const path of [`/raw/${unknown}`, `/${unknown}`, `/tx/${unknown}`]) {
+    for (const path of [`/raw/${unknownId}`, `/${unknownId}`, `/tx/${unknownId}`]) {
       assert.equal((await request(net.ar + path)).status, 404, path)
     }
   })
@@ -65,7 +64,7 @@ describe('data', () => {
     }
   })
 
-  test('processes and messages are there too', async () => {
+  test('processes and messages are there as soon as they are acknowledged', async () => {
     const process = await spawnProcess(net, { data: 'boot me' })
     const message = await sendMessage(net, process, { data: 'read me' })
     assert.equal((await request(`${net.ar}/raw/${process}`)).text, 'boot me')
@@ -134,7 +133,7 @@ describe('GraphQL', () => {
     assert.equal(node.data.size, '12')
     const { transaction } = await query(net, `query($id: ID!) { transaction(id: $id) { ${fields} } }`, { id })
     assert.deepEqual(transaction, node)
-    assert.deepEqual((await query(net, `{ transaction(id: "${'u'.repeat(43)}") { id } }`)).transaction, null)
+    assert.deepEqual((await query(net, `{ transaction(id: "${unknownId}") { id } }`)).transaction, null)
   })
 
   test('@skip leaves a field out', async () => {

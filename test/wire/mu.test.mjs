@@ -6,9 +6,8 @@ import {
   answer, arrival, assignmentTag, emit, entry, evaluate, given, messageTags, peek, printed, processTags,
   resultOf, schedule, sendMessage, spawnProbe, spawnProcess, tag, testWallet, valueOf,
 } from './support/aos.mjs'
-import { addressOf, namesOf, signItem, valuesOf } from './support/items.mjs'
+import { addressOf, namesOf, signItem, unknownId, valuesOf } from './support/items.mjs'
 
-const unknown = 'u'.repeat(43)
 let net, target
 
 before(async () => {
@@ -88,9 +87,9 @@ describe('accepting', () => {
   })
 
   test('M11 a message to an unknown process is refused and not stored', async () => {
-    const { id, raw } = await signItem({ target: unknown, tags: messageTags() })
+    const { id, raw } = await signItem({ target: unknownId, tags: messageTags() })
     assertRefused(await postItem(net.mu, raw))
-    assertRefused(await request(`${net.su}/${id}?process-id=${unknown}`))
+    assertRefused(await request(`${net.su}/${id}?process-id=${unknownId}`))
   })
 
   test('M12 the SU stores the bytes that were posted', async () => {

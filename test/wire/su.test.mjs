@@ -3,9 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { assertRefused, getJson, network, postItem, request } from './support/network.mjs'
 import { assignmentTag, messageTags, processTags, schedule, sendMessage, spawnProcess, tag, valueOf } from './support/aos.mjs'
-import { bytesOf, generateWallet, sha256, signItem, testWallet, valuesOf, verifies } from './support/items.mjs'
+import { bytesOf, generateWallet, sha256, signItem, testWallet, unknownId, valuesOf, verifies } from './support/items.mjs'
 
-const unknown = 'u'.repeat(43)
 let net
 
 before(async () => { net = await network() })
@@ -32,7 +31,7 @@ describe('about itself', () => {
   })
 
   test('S2 GET / takes a process-id', async () => {
-    assert.equal((await request(`${net.su}/?process-id=${unknown}`)).status, 200)
+    assert.equal((await request(`${net.su}/?process-id=${unknownId}`)).status, 200)
   })
 
   test('S3 /timestamp is text, the block height in 12 digits', async () => {
@@ -92,7 +91,7 @@ describe('accepting', () => {
   })
 
   test('a message for a process that nobody knows: 400', async () => {
-    const refusal = await postedTo({ target: unknown, tags: messageTags() })
+    const refusal = await postedTo({ target: unknownId, tags: messageTags() })
     assert.equal(refusal.status, 400)
     assertRefused(refusal)
   })
@@ -102,7 +101,7 @@ describe('accepting', () => {
       target: process,
       anchor: 'a'.repeat(32),
       data: 'once',
-      tags: messageTags(tag('B', '2'), tag('A', '1'), tag('From-Process', unknown), tag('Pushed-For', pushedFor)),
+      tags: messageTags(tag('B', '2'), tag('A', '1'), tag('From-Process', unknownId), tag('Pushed-For', pushedFor)),
     })
     assert.equal((await postedTo(pushed('x'.repeat(43)))).status, 200)
     const again = pushed('y'.repeat(43))
@@ -208,7 +207,7 @@ describe('reading', () => {
   })
 
   test('S18 an unknown id: 400', async () => {
-    const refusal = await request(`${net.su}/${unknown}?process-id=${process}`)
+    const refusal = await request(`${net.su}/${unknownId}?process-id=${process}`)
     assert.equal(refusal.status, 400)
     assertRefused(refusal, /Message or Process not found/)
   })
@@ -279,7 +278,7 @@ describe('reading', () => {
   })
 
   test('S26 an unknown process is refused', async () => {
-    assertRefused(await request(`${net.su}/processes/${unknown}`), /Process not found/)
+    assertRefused(await request(`${net.su}/processes/${unknownId}`), /Process not found/)
   })
 
   test('S27 the newest record, of a process without messages too', async () => {
@@ -311,7 +310,7 @@ describe('reading', () => {
       const { status } = await request(`${net.su}/${id}`)
       assert.ok(status === 200 || status === 400, String(status))
     }
-    assert.notEqual((await request(`${net.su}/${unknown}`)).status, 500)
+    assert.notEqual((await request(`${net.su}/${unknownId}`)).status, 500)
   })
 })
 
@@ -342,7 +341,7 @@ describe('assignments', () => {
   })
 
   test('S32 an unknown transaction or process: 400', async () => {
-    for (const query of [`process-id=${process}&assign=${unknown}`, `process-id=${unknown}&assign=${message}`,
+    for (const query of [`process-id=${process}&assign=${unknownId}`, `process-id=${unknownId}&assign=${message}`,
       `process-id=${process}&assign=short`]) {
       const refusal = await assign(query)
       assert.equal(refusal.status, 400, query)

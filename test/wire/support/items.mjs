@@ -20,6 +20,7 @@ export const sha256 = (...parts) => {
   return hash.digest()
 }
 export const bytesOf = (text) => Buffer.from(text, 'base64url')
+export const unknownId = sha256('nobody has this id').toString('base64url')
 export const addressOf = (wallet) => sha256(bytesOf(wallet.n)).toString('base64url')
 
 const publicSigner = (owner) => ({
@@ -43,14 +44,37 @@ export async function signItem({ wallet = testWallet, signer, target, anchor, ta
     await item.sign(signer)
     return { id: item.id, raw: item.getRaw() }
   }
-  const item = createData(data, publicSigner(bytesOf(wallet.n)), { target, anchor, tags })
-  const signature = sign('sha256', await item.getSignatureData(), {
+  return signed(createData(data, publicSigner(bytesOf(wallet.n)), { target, anchor, tags }), wallet, saltLength)
+}
+
+async function signed(item, wallet, saltLength = 32) {
+  await item.setSignature(sign('sha256', await item.getSignatureData(), {
     key: createPrivateKey({ key: wallet, format: 'jwk' }),
     padding: constants.RSA_PKCS1_PSS_PADDING,
     saltLength,
-  })
-  await item.setSignature(signature)
+  }))
   return { id: item.id, raw: item.getRaw() }
+}
+
+// A signed item whose tags may take more bytes than arbundles is willing to write.
+export function signItemWithAnyTags({ wallet = testWallet, target, tags, data = ' ' }) {
+  const bare = createData(data, publicSigner(bytesOf(wallet.n)), { target })
+  const at = bare.getTagsStart()
+  const avro = avroOf(tags)
+  const sizes = Buffer.alloc(16)
+  sizes.writeBigUInt64LE(BigInt(tags.length), 0)
+  sizes.writeBigUInt64LE(BigInt(avro.length), 8)
+  return signed(new DataItem(Buffer.concat([bare.getRaw().subarray(0, at), sizes, avro, Buffer.from(data)])), wallet)
+}
+
+function avroOf(tags) {
+  const long = (n) => {
+    const bytes = []
+    for (n *= 2; n > 127; n = Math.floor(n / 128)) bytes.push((n % 128) | 128)
+    return Buffer.from([...bytes, n])
+  }
+  const text = (value) => [long(Buffer.byteLength(value)), Buffer.from(value)]
+  return Buffer.concat([long(tags.length), ...tags.flatMap(({ name, value }) => [...text(name), ...text(value)]), long(0)])
 }
 
 // The fields of an item's bytes.
