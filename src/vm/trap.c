@@ -22,15 +22,16 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define AOD_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define AOD_ASAN 1
+#ifndef __has_feature
+#define __has_feature(x) 0
 #endif
-#endif
-#ifdef AOD_ASAN
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define AOD_ASAN 1
 #include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define AOD_TSAN 1
+#include <sanitizer/tsan_interface.h>
 #endif
 
 #define STACK_BYTES        ((size_t)1 << 30)
@@ -50,6 +51,9 @@ typedef struct {
   void *fake_stack;
   const void *outside_bottom;
   size_t outside_size;
+#endif
+#ifdef AOD_TSAN
+  void *fiber, *outside_fiber;
 #endif
 } native_stack_t;
 
@@ -87,6 +91,9 @@ static pthread_key_t stack_key;
 static void stack_free(void *stack_pointer) {
   native_stack_t *stack = stack_pointer;
   sigaltstack(&stack->old_signal_stack, NULL);
+#ifdef AOD_TSAN
+  if (stack->fiber) __tsan_destroy_fiber(stack->fiber);
+#endif
   munmap(stack->signal_stack, SIGNAL_STACK_BYTES);
   munmap(stack->guard, STACK_GUARD_BYTES + STACK_BYTES);
   free(stack);
@@ -122,20 +129,31 @@ static native_stack_t *stack_new(void) {
 
 /* ---- switching ---- */
 
-static void before_inside(native_stack_t *stack) {
+/* The sanitizers keep a picture of the stack of their own and want to be told. */
+
+static void enter_inside(native_stack_t *stack) {
 #ifdef AOD_ASAN
   __sanitizer_start_switch_fiber(&stack->fake_stack, stack->guard + STACK_GUARD_BYTES, STACK_BYTES);
-#else
-  (void)stack;
+#endif
+#ifdef AOD_TSAN
+  if (!stack->fiber) stack->fiber = __tsan_create_fiber(0);
+  stack->outside_fiber = __tsan_get_current_fiber();
+  __tsan_switch_to_fiber(stack->fiber, 0);
+#endif
+  aod_assert(swapcontext(&stack->outside, &stack->inside) == 0);
+#ifdef AOD_ASAN
+  __sanitizer_finish_switch_fiber(stack->fake_stack, NULL, NULL);
 #endif
 }
 
-static void after_inside(native_stack_t *stack) {
+static void leave_inside(native_stack_t *stack) {
 #ifdef AOD_ASAN
-  __sanitizer_finish_switch_fiber(stack->fake_stack, NULL, NULL);
-#else
-  (void)stack;
+  __sanitizer_start_switch_fiber(NULL, stack->outside_bottom, stack->outside_size);
 #endif
+#ifdef AOD_TSAN
+  __tsan_switch_to_fiber(stack->outside_fiber, 0);
+#endif
+  setcontext(&stack->outside);
 }
 
 static int run_to_trap(native_stack_t *stack, void (*entry)(void *), void *argument) {
@@ -154,10 +172,7 @@ static void inside(void) {
   __sanitizer_finish_switch_fiber(NULL, &stack->outside_bottom, &stack->outside_size);
 #endif
   stack->result = run_to_trap(stack, stack->entry, stack->argument);
-#ifdef AOD_ASAN
-  __sanitizer_start_switch_fiber(NULL, stack->outside_bottom, stack->outside_size);
-#endif
-  setcontext(&stack->outside);
+  leave_inside(stack);
 }
 
 int aod_enter(void (*entry)(void *argument), void *argument) {
@@ -172,9 +187,7 @@ int aod_enter(void (*entry)(void *argument), void *argument) {
   stack->inside.uc_stack.ss_size = STACK_BYTES;
   stack->inside.uc_link = NULL;
   makecontext(&stack->inside, inside, 0);
-  before_inside(stack);
-  aod_assert(swapcontext(&stack->outside, &stack->inside) == 0);
-  after_inside(stack);
+  enter_inside(stack);
   /* Deep recursion may have made the whole stack resident. */
   if (stack->result == AOD_TRAP_STACK)
     madvise(stack->guard + STACK_GUARD_BYTES, STACK_BYTES, MADV_DONTNEED);
