@@ -29,10 +29,17 @@ export async function eventually(what, ask, { within_ms = 30_000 } = {}) {
   }
 }
 
+// What a test leaves behind when it fails, programs first, then their folders.
+const running = new Set()
+const folders = []
+process.on('exit', () => {
+  running.forEach((child) => child.kill('SIGKILL'))
+  folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }))
+})
+
 export function temporaryFolder() {
-  const folder = mkdtempSync(join(tmpdir(), 'aod-test-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-  return folder
+  folders.push(mkdtempSync(join(tmpdir(), 'aod-test-')))
+  return folders.at(-1)
 }
 
 // The program with any arguments: what it printed, how it ended, and ways to end it.
@@ -50,9 +57,8 @@ export function runProgram(args, { env } = {}) {
   })
   run.isRunning = () => child.exitCode === null && child.signalCode === null
   run.signal = (name) => child.kill(name)
-  const killWithTest = () => child.kill('SIGKILL')
-  process.on('exit', killWithTest)
-  run.ended.then(() => process.off('exit', killWithTest), () => {})
+  running.add(child)
+  run.ended.finally(() => running.delete(child)).catch(() => {})
   return run
 }
 
