@@ -21,7 +21,7 @@ setup: ## install what is missing (Debian packages; needs root or sudo)
 build: setup modules ## build/aod, with the aos modules fetched and compiled
 	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build build --target aod -j $(JOBS)
-	@build/aod module compile $(COMPILED_MODULES:%=build/modules/%.wasm)
+	@printf '%s\n' $(COMPILED_MODULES:%=build/modules/%.wasm) | xargs -n 1 -P $(JOBS) build/aod module compile
 
 modules: setup
 	@scripts/fetch-modules
