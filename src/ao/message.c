@@ -60,7 +60,8 @@ static void set_content(aod_message_t *message, const aod_item_t *item, aod_aren
   message->id = aod_ao_id(arena, item->id);
   message->signature = aod_ao_base64url(arena, item->signature);
   message->owner = aod_ao_address(item, arena);
-  message->data = item->data.ptr ? item->data : AOD_TEXT("");
+  message->data = item->data;
+  message->data_is_null = item->data.ptr == NULL; /* a scheduler that tells no binary data */
   message->anchor_is_null = item->anchor.len == 0 || !aod_utf8_valid(item->anchor);
   message->anchor = item->anchor;
   message->tags = without_spoofed(&item->tags, arena);
@@ -107,7 +108,7 @@ int aod_message_from_scheduled(const aod_scheduled_t *scheduled, const aod_item_
     message->target = aod_ao_id(arena, assignment.process);
     set_sender(message, &scheduled->item.tags);
     bool is_process = !assignment.has_message;
-    message->data_is_null = is_process && !aod_utf8_valid(message->data);
+    if (is_process && !aod_utf8_valid(message->data)) message->data_is_null = true;
   } else {
     aod_assert(assigned != NULL);
     set_assigned(message, assigned, &scheduled->assignment.tags, arena);

@@ -3,6 +3,7 @@
 #include "ao/address.h"
 #include "ao/assignment.h"
 #include "ao/message.h"
+#include "arweave/base64url.h"
 
 static void write_base64url(aod_buf_t *json, const char *name, aod_slice_t bytes) {
   aod_arena_t arena = {0};
@@ -115,4 +116,53 @@ int aod_schedule_process_write(const aod_scheduled_t *scheduled, aod_buf_t *json
   write_target(json, item, true);
   aod_buf_byte(json, '}');
   return AOD_OK;
+}
+
+/* ---- reading ---- */
+
+static int read_bytes(const json_t *object, const char *name, size_t len, aod_arena_t *arena,
+                      aod_slice_t *bytes, aod_error_t *err) {
+  aod_buf_t decoded = {0};
+  int code = aod_base64url_decode(aod_json_get_string(object, name), &decoded, err);
+  if (code == AOD_OK && len && decoded.len && decoded.len != len)
+    code = aod_fail(err, AOD_EINPUT, "%zu bytes instead of %zu", decoded.len, len);
+  if (code == AOD_OK) *bytes = aod_arena_copy(arena, aod_buf_slice(&decoded));
+  aod_buf_free(&decoded);
+  return code == AOD_OK ? code : aod_error_prefix(err, "scheduler's node: \"%s\"", name);
+}
+
+static int read_id(const json_t *object, const char *name, uint8_t id[32], aod_error_t *err) {
+  if (aod_id_decode(aod_json_get_string(object, name), id)) return AOD_OK;
+  return aod_fail(err, AOD_EINPUT, "scheduler's node: \"%s\" is no id", name);
+}
+
+/* An anchor is told as text where it is text, else as null: then it is unknown, and nobody who is
+ * told so sees another. */
+static aod_slice_t read_anchor(const json_t *object, aod_arena_t *arena) {
+  aod_slice_t text = aod_json_get_string(object, "anchor");
+  return text.len == 32 ? aod_arena_copy(arena, text) : AOD_EMPTY;
+}
+
+static int read_item(const json_t *object, aod_arena_t *arena, aod_item_t *item, aod_error_t *err) {
+  *item = (aod_item_t){.anchor = read_anchor(object, arena)};
+  const json_t *owner = json_object_get(object, "owner"), *data = json_object_get(object, "data");
+  if (json_is_string(data)) item->data = aod_arena_copy(arena, aod_json_slice(data));
+  int code = read_id(object, "id", item->id, err);
+  if (code == AOD_OK) code = read_id(owner, "address", item->address, err);
+  if (code == AOD_OK) code = read_bytes(owner, "key", 0, arena, &item->owner, err);
+  if (code == AOD_OK) code = read_bytes(object, "signature", 0, arena, &item->signature, err);
+  if (code == AOD_OK) code = read_bytes(object, "target", 32, arena, &item->target, err);
+  if (code == AOD_OK)
+    code = aod_tags_from_json(json_object_get(object, "tags"), arena, &item->tags, err);
+  return code;
+}
+
+int aod_schedule_node_read(const json_t *node, aod_arena_t *arena, aod_scheduled_t *scheduled,
+                           aod_error_t *err) {
+  const json_t *message = json_object_get(node, "message");
+  *scheduled = (aod_scheduled_t){.has_item = json_is_object(message)};
+  int code = read_item(json_object_get(node, "assignment"), arena, &scheduled->assignment, err);
+  if (code == AOD_OK && scheduled->has_item)
+    code = read_item(message, arena, &scheduled->item, err);
+  return code;
 }

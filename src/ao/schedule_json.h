@@ -13,4 +13,11 @@ void aod_schedule_node_write(const aod_scheduled_t *scheduled, bool show_anchor,
  * malformed. */
 int aod_schedule_process_write(const aod_scheduled_t *scheduled, aod_buf_t *json, aod_error_t *err);
 
+/* The inverse of aod_schedule_node_write: what another scheduler tells of a record. The items get
+ * every field but `raw`, `tag_bytes` and `signature_type`; data that was null has a NULL ptr. What
+ * the scheduler says is taken on trust: signatures cannot be checked on damaged data. AOD_EINPUT
+ * naming the member that is missing or malformed. */
+int aod_schedule_node_read(const json_t *node, aod_arena_t *arena, aod_scheduled_t *scheduled,
+                           aod_error_t *err);
+
 #endif

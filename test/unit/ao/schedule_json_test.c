@@ -141,6 +141,52 @@ static void the_assignments_anchor_is_shown_on_demand(void **state) {
                               assignment_json(&scheduled.assignment, anchor, "")));
 }
 
+/* What another scheduler tells, told again. */
+static void check_read_back(const aod_scheduled_t *scheduled) {
+  aod_slice_t node = node_of(scheduled, false);
+  json_t *json;
+  aod_scheduled_t read;
+  aod_error_t err;
+  check_ok(aod_json_parse(node, &json, &err), &err);
+  check_ok(aod_schedule_node_read(json, &items_arena, &read, &err), &err);
+  json_decref(json);
+  check_text(node_of(&read, false), (const char *)node.ptr);
+}
+
+static void a_node_that_is_read_says_the_same_again(void **state) {
+  (void)state;
+  aod_item_fields_t fields = {.target = aod_slice(id_of(ONES), 32),
+                              .anchor = AOD_TEXT(ANCHOR),
+                              .data = AOD_TEXT("1 + 1"),
+                              .tags = tags_of("Action", "Eval", NULL)};
+  aod_item_t text = item_make(user, &fields);
+  fields = (aod_item_fields_t){.data = AOD_TEXT("a\xff")};
+  aod_item_t binary = item_make(user, &fields);
+  aod_scheduled_t cases[] = {schedule(&text, false, ""), schedule(&text, true, ANCHOR),
+                             schedule(&binary, true, ""), schedule(NULL, false, "")};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_read_back(&cases[i]);
+}
+
+static void a_node_that_lacks_something_is_refused(void **state) {
+  (void)state;
+  static const char *const nodes[] = {
+      "{}",
+      "[]",
+      "null",
+      "{\"message\":null,\"assignment\":{}}",
+      "{\"message\":null,\"assignment\":{\"id\":\"" ONES "\",\"owner\":{\"address\":\"x\"}}}",
+      "{\"message\":null,\"assignment\":{\"id\":\"" ONES "\",\"owner\":{\"address\":\"" ONES
+      "\",\"key\":\"=!\"},\"tags\":[]}}"};
+  for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+    json_t *json;
+    aod_scheduled_t read;
+    aod_error_t err;
+    check_ok(aod_json_parse(aod_text(nodes[i]), &json, &err), &err);
+    check_fails(aod_schedule_node_read(json, &items_arena, &read, &err), AOD_EINPUT, &err, "");
+    json_decref(json);
+  }
+}
+
 /* ---- /processes: units.md 3.7 ---- */
 
 static void a_process_tells_its_block_as_text_and_its_time_as_number(void **state) {
@@ -181,6 +227,8 @@ int main(void) {
       AO_TEST(binary_data_is_damaged_in_messages_and_null_in_processes),
       AO_TEST(a_pure_assignment_has_no_message),
       AO_TEST(the_assignments_anchor_is_shown_on_demand),
+      AO_TEST(a_node_that_is_read_says_the_same_again),
+      AO_TEST(a_node_that_lacks_something_is_refused),
       AO_TEST(a_process_tells_its_block_as_text_and_its_time_as_number),
       AO_TEST(a_malformed_assignment_is_refused),
   };
