@@ -45,7 +45,10 @@ struct aod__request {
   bool begun;             /* linked in the server's list */
   aod_buf_t body;         /* never longer than body_max */
   uint64_t body_received; /* what came, kept or not */
-  size_t body_max;
+  uint64_t body_max;      /* of the route, or of its sink when the body goes there */
+  uint64_t body_discarded;
+  const aod_sink_t *sink;     /* of the route, also when another answers in its place */
+  bool sink_full;             /* it wants no more */
   aod__header_t *headers_in;  /* copies: they outlive the connection */
   aod__header_t *headers_out; /* newest first */
   int status;                 /* with `response`: written before ANSWERED, read after */

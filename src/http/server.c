@@ -111,8 +111,8 @@ static void answer_wrong_method(aod_request_t *request, void *unit) {
 
 static void answer_too_large(aod_request_t *request, void *unit) {
   (void)unit;
-  aod_respond_error(request, 413, "the body is larger than %zu bytes",
-                    aod__request_of(request)->body_max);
+  aod_respond_error(request, 413, "the body is larger than %llu bytes",
+                    (unsigned long long)aod__request_of(request)->body_max);
 }
 
 static void answer_options(aod_request_t *request, void *unit) {
@@ -145,6 +145,7 @@ static void *request_new(void *cls, const char *uri, struct MHD_Connection *conn
 
 void aod__request_release(aod__request_t *request) {
   if (atomic_fetch_sub(&request->references, 1) > 1) return;
+  if (request->public.stream) request->sink->close(request->public.stream);
   aod_buf_free(&request->body);
   aod_arena_free(&request->public.arena);
   free(request);
@@ -272,6 +273,19 @@ static bool refuse_early(aod__request_t *request, uint64_t announced) {
                                            aod_request_header(&request->public, "Expect").len);
 }
 
+/* How much of a body to take, and where to: a sink that takes it may allow more than the route. An
+ * announced length that is too much for both opens no sink. */
+static void choose_sink(aod__request_t *request, uint64_t announced) {
+  const aod_route_t *route = request->route;
+  const aod_sink_t *sink = route->sink;
+  request->body_max = route->body_max ? route->body_max : BODY_IGNORED_MAX;
+  if (!sink) return;
+  if (announced <= sink->body_max)
+    request->public.stream = sink->open(&request->public, request->server->options.unit);
+  request->sink = sink;
+  if (request->public.stream || announced > sink->body_max) request->body_max = sink->body_max;
+}
+
 /* The head is complete. */
 static enum MHD_Result request_begin(aod__request_t *request, const char *method) {
   request->begun = true;
@@ -279,27 +293,37 @@ static enum MHD_Result request_begin(aod__request_t *request, const char *method
   request->public.method = aod_arena_copy(&request->public.arena, aod_text(method));
   MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, copy_header, request);
   request->route = choose_route(request);
-  request->body_max = request->route->body_max ? request->route->body_max : BODY_IGNORED_MAX;
   uint64_t announced = 0;
   aod_slice_to_u64(aod_request_header(&request->public, "Content-Length"), &announced);
+  choose_sink(request, announced);
   if (refuse_early(request, announced)) {
     request->route = &too_large;
     return dispatch(request);
   }
-  if (request->route->body_max && announced && announced <= request->body_max)
+  if (request->route->body_max && !request->public.stream && announced <= request->body_max)
     aod_buf_reserve(&request->body, announced < BODY_RESERVE_MAX ? announced : BODY_RESERVE_MAX);
   return MHD_YES;
 }
 
-/* A piece of the body. MHD_NO cuts the connection. */
+/* Throw away what comes after the limit, or after the sink was full. MHD_NO cuts the connection. */
+static enum MHD_Result request_discard(aod__request_t *request, size_t len) {
+  request->body_discarded += len;
+  return request->body_discarded > BODY_DISCARD_MAX ? MHD_NO : MHD_YES;
+}
+
+/* A piece of the body. */
 static enum MHD_Result request_receive(aod__request_t *request, aod_slice_t piece) {
   request->body_received += piece.len;
+  if (request->sink_full) return request_discard(request, piece.len);
   if (request->body_received > request->body_max) {
     request->route = &too_large;
     aod_buf_free(&request->body);
-    return request->body_received - request->body_max > BODY_DISCARD_MAX ? MHD_NO : MHD_YES;
+    return request_discard(request, piece.len);
   }
-  if (request->route->body_max) aod_buf_append(&request->body, piece);
+  if (request->public.stream)
+    request->sink_full = !request->sink->write(request->public.stream, piece);
+  else if (request->route->body_max)
+    aod_buf_append(&request->body, piece);
   return MHD_YES;
 }
 

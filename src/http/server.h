@@ -8,7 +8,10 @@
  * Every answer carries Access-Control-Allow-Origin: *; OPTIONS is answered for every path with the
  * methods and headers that the reference units name (units.md 0.4). Unknown paths get 404, known
  * paths with another method 405, bodies over the route's limit 413, all as JSON {"error": ...}.
- * HEAD is answered by the GET route without its body. */
+ * HEAD is answered by the GET route without its body.
+ *
+ * A body that may be too large to hold goes to the route's sink instead, piece by piece as it
+ * arrives; the handler then runs when all of it has been given away. */
 #ifndef AOD_HTTP_SERVER_H
 #define AOD_HTTP_SERVER_H
 
@@ -20,10 +23,25 @@ enum { AOD_ROUTE_PARAMS_MAX = 4 };
 
 typedef struct {
   aod_slice_t method, path, query; /* as sent; query without the question mark, may be empty */
-  aod_slice_t body;
+  aod_slice_t body;                /* empty when it went to a sink */
+  void *stream;                    /* what the sink's `open` returned; NULL: the body was held */
   aod_slice_t params[AOD_ROUTE_PARAMS_MAX]; /* percent-decoded values of the pattern's :names */
   aod_arena_t arena;                        /* for whatever the handler needs until the answer */
 } aod_request_t;
+
+/* Where a body goes while it arrives. The functions run on the server's threads, for one request
+ * never two at a time. */
+typedef struct {
+  /* The head is complete. The result is given to the others; NULL: hold this body, as for a route
+   * without a sink (a short one, say). */
+  void *(*open)(aod_request_t *request, void *unit);
+  /* The next piece. False: the request will be refused whatever comes, so the rest is thrown away
+   * (or the client is cut off, when it is long) and the handler is called. */
+  bool (*write)(void *stream, aod_slice_t piece);
+  /* Once: the answer was sent, or the client went away, perhaps before the handler was called. */
+  void (*close)(void *stream);
+  uint64_t body_max; /* bytes */
+} aod_sink_t;
 
 typedef struct {
   const char *method; /* "GET" */
@@ -32,6 +50,7 @@ typedef struct {
   const char *pattern;
   void (*handle)(aod_request_t *request, void *unit);
   size_t body_max; /* bytes; 0: the route takes no body (one is read and ignored up to 1 MiB) */
+  const aod_sink_t *sink; /* NULL: every body is held */
 } aod_route_t;
 
 typedef struct {

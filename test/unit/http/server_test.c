@@ -15,7 +15,7 @@
 #include "base/lane.h"
 #include "http/server.h"
 
-enum { BODY_MAX = 1000, WAITING_MAX = 1024 };
+enum { BODY_MAX = 1000, STREAM_MAX = 4 << 20, STREAM_ENOUGH = 2 << 20, WAITING_MAX = 1024 };
 
 /* ---- the unit under the server ---- */
 
@@ -27,6 +27,7 @@ typedef struct {
   aod_request_t *waiting[WAITING_MAX]; /* kept by /wait until a test answers */
   int waiting_count;
   aod_pool_t *pool; /* answers /elsewhere */
+  atomic_int streams_open;
 } unit_t;
 
 static void handle_echo(aod_request_t *request, void *unit) {
@@ -82,6 +83,48 @@ static void handle_error(aod_request_t *request, void *unit) {
   aod_respond_error(request, 400, "bad \"%s\"\n", "thing");
 }
 
+/* ---- a sink that adds up what it is given ---- */
+
+typedef struct {
+  unit_t *unit;
+  uint64_t sum, len;
+  bool stops; /* after STREAM_ENOUGH bytes */
+} stream_t;
+
+static void *stream_open(aod_request_t *request, void *unit) {
+  if (aod_request_header(request, "X-Hold").len) return NULL;
+  stream_t *stream = aod_arena_alloc(&request->arena, sizeof *stream);
+  stream->unit = unit;
+  stream->stops = aod_request_header(request, "X-Stops").len > 0;
+  atomic_fetch_add(&stream->unit->streams_open, 1);
+  return stream;
+}
+
+static bool stream_write(void *context, aod_slice_t piece) {
+  stream_t *stream = context;
+  for (size_t i = 0; i < piece.len; i++) stream->sum += piece.ptr[i];
+  stream->len += piece.len;
+  return !stream->stops || stream->len < STREAM_ENOUGH;
+}
+
+static void stream_close(void *context) {
+  atomic_fetch_sub(&((stream_t *)context)->unit->streams_open, 1);
+}
+
+static const aod_sink_t sink = {stream_open, stream_write, stream_close, STREAM_MAX};
+
+static void handle_stream(aod_request_t *request, void *unit) {
+  (void)unit;
+  stream_t *stream = request->stream;
+  aod_buf_t out = {0};
+  if (!stream)
+    aod_buf_printf(&out, "held %zu", request->body.len);
+  else
+    aod_buf_printf(&out, "%llu %llu %zu", (unsigned long long)stream->len,
+                   (unsigned long long)stream->sum, request->body.len);
+  aod_respond_buf(request, stream && stream->stops ? 400 : 200, "text/plain", &out);
+}
+
 static const aod_route_t routes[] = {
     {"GET", "/echo/:x", handle_echo, 0},
     {"POST", "/echo/:x", handle_echo, BODY_MAX},
@@ -89,6 +132,7 @@ static const aod_route_t routes[] = {
     {"POST", "/wait/:n", handle_wait, BODY_MAX},
     {"GET", "/elsewhere/:n", handle_elsewhere, 0},
     {"GET", "/empty", handle_empty, 0},
+    {"POST", "/stream", handle_stream, BODY_MAX, &sink},
     {"GET", "/error", handle_error, 0},
     {0},
 };
@@ -503,6 +547,73 @@ static void close_races_with_answers(void **state) {
   (void)state;
 }
 
+/* ---- bodies that go to a sink ---- */
+
+static void post_stream(call_t *call, unit_t *unit, const char *header, size_t len) {
+  aod_buf_t body = {0};
+  aod_buf_reserve(&body, len);
+  memset(body.ptr, 1, len);
+  body.len = len;
+  call_prepare(call, unit->port, "/stream");
+  if (header) call_header(call, header);
+  call_body(call, aod_buf_slice(&body));
+  call_run(call);
+  aod_buf_free(&body);
+}
+
+static void expect_streams_closed(unit_t *unit) {
+  for (int i = 0; i < 5000 && atomic_load(&unit->streams_open); i++) usleep(1000);
+  assert_int_equal(atomic_load(&unit->streams_open), 0);
+}
+
+static void sinks_get_every_byte(void **state) {
+  unit_t *unit = *state;
+  call_t call = {0};
+  post_stream(&call, unit, "Expect:", STREAM_MAX);
+  assert_int_equal(call.status, 200);
+  assert_string_equal((char *)call.body.ptr, "4194304 4194304 0");
+  post_stream(&call, unit, "Transfer-Encoding: chunked", 3000000);
+  assert_string_equal((char *)call.body.ptr, "3000000 3000000 0");
+  post_stream(&call, unit, NULL, 0);
+  assert_string_equal((char *)call.body.ptr, "0 0 0");
+  expect_streams_closed(unit);
+  call_free(&call);
+}
+
+static void sinks_may_leave_a_body_to_the_handler(void **state) {
+  unit_t *unit = *state;
+  call_t call = {0};
+  post_stream(&call, unit, "X-Hold: 1", BODY_MAX);
+  assert_string_equal((char *)call.body.ptr, "held 1000");
+  post_stream(&call, unit, "X-Hold: 1", BODY_MAX + 1);
+  assert_int_equal(call.status, 413);
+  call_free(&call);
+}
+
+static void sinks_are_protected_from_too_much(void **state) {
+  unit_t *unit = *state;
+  call_t call = {0};
+  post_stream(&call, unit, "Expect:", STREAM_MAX + 1); /* announced */
+  assert_int_equal(call.status, 413);
+  assert_non_null(strstr((char *)call.body.ptr, "4194304"));
+  post_stream(&call, unit, "Transfer-Encoding: chunked", STREAM_MAX + 1); /* found out */
+  assert_int_equal(call.status, 413);
+  post_stream(&call, unit, "X-Stops: 1", STREAM_MAX); /* the sink knows better */
+  assert_int_equal(call.status, 400);
+  expect_streams_closed(unit);
+  call_free(&call);
+}
+
+static void sinks_are_closed_when_the_client_leaves(void **state) {
+  unit_t *unit = *state;
+  int fd = raw_connect(unit);
+  raw_send(fd, AOD_TEXT("POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf"));
+  for (int i = 0; i < 5000 && !atomic_load(&unit->streams_open); i++) usleep(1000);
+  assert_int_equal(atomic_load(&unit->streams_open), 1);
+  close(fd);
+  expect_streams_closed(unit);
+}
+
 #define WITH_UNIT(test) cmocka_unit_test_setup_teardown(test, open_unit, close_unit)
 
 int main(void) {
@@ -523,6 +634,10 @@ int main(void) {
       WITH_UNIT(drain_waits_for_answers_and_refuses_clients),
       WITH_UNIT(drain_gives_up_after_its_grace),
       WITH_UNIT(close_answers_503_and_late_answers_are_harmless),
+      WITH_UNIT(sinks_get_every_byte),
+      WITH_UNIT(sinks_may_leave_a_body_to_the_handler),
+      WITH_UNIT(sinks_are_protected_from_too_much),
+      WITH_UNIT(sinks_are_closed_when_the_client_leaves),
       cmocka_unit_test(close_races_with_answers),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
