@@ -115,11 +115,13 @@ static void children_stored(aod_outbox_change_t *change, int code, const aod_err
   for (size_t i = 0; i < change->add.count; i++) {
     aod_delivery_t *child = delivery->children[i];
     child->entry.seq = change->add.list[i].seq;
-    if (code != AOD_OK || child->entry.kind == AOD_OUTBOX_INVALID)
-      aod__delivery_free(child);
-    else
+    bool waits = code == AOD_OK && child->entry.seq && child->entry.kind != AOD_OUTBOX_INVALID;
+    if (waits)
       aod__delivery_start(child);
+    else
+      aod__delivery_free(child);
   }
+  *change = (aod_outbox_change_t){0}; /* the children are gone or on their own */
   if (code == AOD_OK)
     end(delivery);
   else
@@ -198,10 +200,19 @@ static void refuse(aod_delivery_t *delivery, int code, const aod_error_t *err) {
   store_children(delivery);
 }
 
+/* The scheduler has the same message in another item, which is or was somebody's delivery of its
+ * own: nothing follows from this one. */
+static bool is_said_already(const aod_delivery_t *delivery) {
+  const aod_outbox_entry_t *entry = &delivery->entry;
+  return entry->kind != AOD_OUTBOX_ASSIGN && memcmp(delivery->post.id, entry->id, 32) != 0;
+}
+
 static void posted(aod_post_t *post, int code, const aod_error_t *err) {
   aod_delivery_t *delivery = (aod_delivery_t *)((char *)post - offsetof(aod_delivery_t, post));
-  bool scheduled = code == AOD_OK || (code == AOD_EEXISTS && !delivery->answer);
-  if (scheduled) {
+  bool exists = code == AOD_EEXISTS && !delivery->answer;
+  if (exists && is_said_already(delivery)) {
+    store_children(delivery);
+  } else if (code == AOD_OK || exists) {
     answer(delivery, AOD_OK, NULL);
     bool spawned = delivery->entry.kind == AOD_OUTBOX_SPAWN;
     aod__delivery_run(delivery, spawned ? follow_spawn : crank, false);

@@ -68,8 +68,11 @@ static int add_entry(aod_db_connection_t *connection, aod_outbox_entry_t *entry,
 static int change_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
   aod_outbox_change_t *change = ((change_write_t *)write)->change;
   int code = change->remove ? remove_entry(connection, change->remove, err) : AOD_OK;
-  for (size_t i = 0; i < change->add.count && code == AOD_OK; i++)
+  for (size_t i = 0; i < change->add.count && code == AOD_OK; i++) {
+    change->add.list[i].seq = 0;
     code = add_entry(connection, &change->add.list[i], err);
+    if (code == AOD_EEXISTS && change->remove) code = AOD_OK;
+  }
   return code;
 }
 

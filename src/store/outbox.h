@@ -42,8 +42,11 @@ int aod_outbox_open(aod_outbox_t **outbox, const char *path, aod_error_t *err);
 void aod_outbox_close(aod_outbox_t *outbox); /* finishes what was submitted */
 
 /* In one transaction: remove the entry `remove` (0: none) and add `add`, whose seq is set. Kept
- * alive by the caller until `done`, called in the writer's thread; AOD_OK: on disk. AOD_EEXISTS: an
- * ITEM or SPAWN entry with the same id is waiting already. */
+ * alive by the caller until `done`, called in the writer's thread; AOD_OK: on disk.
+ *
+ * An ITEM or SPAWN entry waits once. A new one whose id is waiting already is AOD_EEXISTS; one that
+ * follows from `remove` is left out, its seq 0: a process may say the same twice, and wallets that
+ * sign without chance give both the same id. */
 typedef struct aod_outbox_change aod_outbox_change_t;
 struct aod_outbox_change {
   int64_t remove;

@@ -142,11 +142,21 @@ static void an_item_waits_once(void **state) {
 
 static void a_change_is_made_whole_or_not_at_all(void **state) {
   (void)state;
+  aod_outbox_entry_t same[] = {make_entry(AOD_OUTBOX_ITEM, 'a'), make_entry(AOD_OUTBOX_ITEM, 'a')};
+  check_fails(change(0, same, 2), AOD_EEXISTS, &err, "entry.id");
+  check_waiting("");
+}
+
+static void what_waits_already_is_left_out_of_what_follows(void **state) {
+  (void)state;
   aod_outbox_entry_t first = make_entry(AOD_OUTBOX_ITEM, 'a');
   check_ok(change(0, &first, 1), &err);
-  aod_outbox_entry_t next[] = {make_entry(AOD_OUTBOX_ITEM, 'b'), make_entry(AOD_OUTBOX_ITEM, 'b')};
-  check_fails(change(first.seq, next, 2), AOD_EEXISTS, &err, "entry.id");
-  check_waiting("a");
+  aod_outbox_entry_t next[] = {make_entry(AOD_OUTBOX_ITEM, 'b'), make_entry(AOD_OUTBOX_ITEM, 'b'),
+                               make_entry(AOD_OUTBOX_ITEM, 'c')};
+  next[1].seq = 5; /* of an earlier attempt */
+  check_ok(change(first.seq, next, 3), &err);
+  assert_true(next[0].seq > 0 && next[1].seq == 0 && next[2].seq > 0);
+  check_waiting("bc");
 }
 
 static void a_number_is_never_given_twice(void **state) {
@@ -181,6 +191,7 @@ int main(void) {
       OUTBOX_TEST(what_follows_takes_the_place_of_what_is_done),
       OUTBOX_TEST(an_item_waits_once),
       OUTBOX_TEST(a_change_is_made_whole_or_not_at_all),
+      OUTBOX_TEST(what_waits_already_is_left_out_of_what_follows),
       OUTBOX_TEST(a_number_is_never_given_twice),
       OUTBOX_TEST(a_failed_attempt_is_remembered),
   };
