@@ -41,7 +41,7 @@ static void write_tags(aod_buf_t *json, const aod_item_t *item) {
 /* Data of a process is null when it is no text; data of a message is damaged then, as the reference
  * does: what the process sees must be the same everywhere. */
 static void write_data(aod_buf_t *json, const aod_item_t *item, bool is_process) {
-  if (is_process && !aod_utf8_valid(item->data))
+  if (!item->data.ptr || (is_process && !aod_utf8_valid(item->data)))
     write_null(json, "data");
   else
     aod_json_key_string(json, "data", item->data);
