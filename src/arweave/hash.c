@@ -32,6 +32,28 @@ void aod_sha384(aod_slice_t bytes, uint8_t digest[48]) {
   digest_parts(aod__thread()->sha384, &bytes, 1, digest);
 }
 
+/* ---- SHA-256 in pieces ---- */
+
+void aod_sha256_begin(aod_sha256_t *hash) {
+  hash->context = EVP_MD_CTX_new();
+  aod_assert(hash->context && EVP_DigestInit_ex2(hash->context, aod__md_sha256(), NULL));
+}
+
+void aod_sha256_add(aod_sha256_t *hash, aod_slice_t piece) {
+  if (piece.len) aod_assert(EVP_DigestUpdate(hash->context, piece.ptr, piece.len));
+}
+
+void aod_sha256_finish(aod_sha256_t *hash, uint8_t digest[32]) {
+  aod_assert(EVP_DigestFinal_ex(hash->context, digest, NULL));
+}
+
+void aod_sha256_deinit(aod_sha256_t *hash) {
+  EVP_MD_CTX_free(hash->context);
+  hash->context = NULL;
+}
+
+/* ---- deep hash ---- */
+
 /* H("blob" || length) or H("list" || count), the number in decimal. Written by hand: printf would
  * take as long as the hash. */
 static void label_hash(const char kind[4], uint64_t number, uint8_t digest[48]) {

@@ -9,6 +9,16 @@ void aod_sha384(aod_slice_t bytes, uint8_t digest[48]);
 /* SHA-256 over several parts as if they were one. */
 void aod_sha256_parts(const aod_slice_t *parts, size_t count, uint8_t digest[32]);
 
+/* SHA-256 of bytes that come in pieces: begin, add, finish; then deinit, always. */
+typedef struct {
+  struct evp_md_ctx_st *context; /* OpenSSL's EVP_MD_CTX */
+} aod_sha256_t;
+
+void aod_sha256_begin(aod_sha256_t *hash);
+void aod_sha256_add(aod_sha256_t *hash, aod_slice_t piece);
+void aod_sha256_finish(aod_sha256_t *hash, uint8_t digest[32]);
+void aod_sha256_deinit(aod_sha256_t *hash);
+
 /* Deep hash, folded by the caller: begin a list of `count` elements, add each, read `state`. */
 typedef struct {
   uint8_t state[48];

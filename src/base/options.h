@@ -15,7 +15,7 @@ typedef enum {
   AOD_OPTION_LIST  /* aod_option_list_t: may be given several times */
 } aod_option_type_t;
 
-enum { AOD_OPTION_LIST_MAX = 64 };
+enum { AOD_OPTION_LIST_MAX = 1024 };
 typedef struct {
   const char *values[AOD_OPTION_LIST_MAX];
   size_t count;

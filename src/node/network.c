@@ -26,7 +26,7 @@
 #include "su/su.h"
 #include "vm/vm.h"
 
-enum { WALLET_BYTES_MAX = 65536, MODULE_BYTES_MAX = 64 << 20, MODULES_MAX = 256 };
+enum { WALLET_BYTES_MAX = 65536, MODULE_BYTES_MAX = 64 << 20 };
 enum { REQUEST_GRACE_MS = 10000, OUTBOX_GRACE_MS = 10000, PUBLISH_GRACE_MS = 1000 };
 enum { LOCATION_TTL_MS = 3600000 };
 
@@ -215,8 +215,10 @@ static int offer_file(aod_network_t *network, const char *path, aod_error_t *err
 }
 
 static int offer_modules(aod_network_t *network, aod_error_t *err) {
+  size_t most = network->options.module_count;
+  for (const aod_known_module_t *row = aod_known_modules; row->name; row++) most++;
   network->info.modules =
-      aod_arena_alloc(&network->arena, MODULES_MAX * sizeof *network->info.modules);
+      aod_arena_alloc(&network->arena, (most + 1) * sizeof *network->info.modules);
   int code = offer_known_modules(network, err);
   for (size_t i = 0; i < network->options.module_count && code == AOD_OK; i++)
     code = offer_file(network, network->options.modules[i], err);

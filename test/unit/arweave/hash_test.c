@@ -46,6 +46,20 @@ static void parts_hash_like_the_whole(void **state) {
   assert_memory_equal(whole, expected, 4);
 }
 
+static void pieces_hash_like_the_whole(void **state) {
+  (void)state;
+  aod_sha256_t hash;
+  uint8_t whole[32], pieces[32];
+  aod_sha256(AOD_TEXT("abc"), whole);
+  aod_sha256_begin(&hash);
+  aod_sha256_add(&hash, AOD_TEXT("a"));
+  aod_sha256_add(&hash, AOD_EMPTY);
+  aod_sha256_add(&hash, AOD_TEXT("bc"));
+  aod_sha256_finish(&hash, pieces);
+  aod_sha256_deinit(&hash);
+  assert_memory_equal(whole, pieces, 32);
+}
+
 static void adding_a_blob_is_adding_its_digest(void **state) {
   (void)state;
   aod_deep_hash_t a, b;
@@ -62,6 +76,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(deep_hash_vectors),
       cmocka_unit_test(parts_hash_like_the_whole),
+      cmocka_unit_test(pieces_hash_like_the_whole),
       cmocka_unit_test(adding_a_blob_is_adding_its_digest),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
