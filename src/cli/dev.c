@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -134,6 +135,14 @@ static void wait_for_stop(void) {
 
 /* ---- the command ---- */
 
+/* Connections are descriptors, and a server takes a share of what the process may have. */
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(const dev_options_t *options, int64_t started_us, aod_error_t *err) {
   aod_network_options_t network_options = {.host = options->host,
                                            .port_base = options->port_base,
@@ -168,6 +177,7 @@ int aod_command_dev(int argc, char **argv) {
   if (code != AOD_OK) return aod_command_fail("dev", &err);
   sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread: they inherit it */
+  raise_descriptor_limit();
   code = run(&options, started_us, &err);
   return code == AOD_OK ? 0 : aod_command_fail("dev", &err);
 }

@@ -10,6 +10,11 @@ static const struct {
 } commands[] = {
     {"dev", "a whole AO network in this process, ready for clients", aod_command_dev},
     {"module", "compile modules ahead of their first use", aod_command_module},
+    {"wallet", "make keys and tell about them", aod_command_wallet},
+    {"item", "inspect, verify and sign data items", aod_command_item},
+    {"bundle", "inspect, verify, pack and unpack bundles of items", aod_command_bundle},
+    {"tx", "inspect, verify and sign transactions", aod_command_tx},
+    {"deephash", "the hash that Arweave signs", aod_command_deephash},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
