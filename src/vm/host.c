@@ -47,6 +47,12 @@ void aod_host_fail(aod_host_t *host, const char *format, ...) {
   aod_trap_raise(AOD_TRAP_HOST);
 }
 
+void aod_host_charge(aod_host_t *host, uint64_t units) {
+  int64_t *fuel = &host->core->wasm.fuel;
+  if (*fuel < 0 || units > (uint64_t)*fuel) aod_trap_raise(AOD_TRAP_FUEL);
+  *fuel -= (int64_t)units;
+}
+
 /* ---- memory ---- */
 
 static void check(const aod_host_t *host, uint64_t at, uint64_t len) {
@@ -92,7 +98,9 @@ aod_slice_t aod_host_string(aod_host_t *host, uint64_t at) {
   const aod_wasm_instance_t *wasm = &host->core->wasm;
   if (at >= wasm->memory_bytes) return AOD_EMPTY;
   const uint8_t *start = wasm->memory + at;
-  return aod_slice(start, strnlen((const char *)start, wasm->memory_bytes - at));
+  size_t len = strnlen((const char *)start, wasm->memory_bytes - at);
+  aod_host_charge(host, len);
+  return aod_slice(start, len);
 }
 
 /* ---- calls ---- */

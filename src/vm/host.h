@@ -128,6 +128,11 @@ static inline aod_host_t *aod_host_of(aod_wasm_instance_t *instance) {
 _Noreturn void aod_host_fail(aod_host_t *host, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Take work from the message's budget, in the units of the instructions' costs (analyse.h): a byte
+ * that is moved is one. Whatever takes time in proportion to what a module asks for pays. */
+void aod_host_charge(aod_host_t *host, uint64_t units);
+#define AOD_HOST_CALL_COST 10000 /* of a host function that does more than look something up */
+
 /* Memory of the module; trap when the range is not all inside. Writing marks the cards. */
 const uint8_t *aod_host_read(aod_host_t *host, uint64_t at, uint64_t len);
 uint8_t *aod_host_write(aod_host_t *host, uint64_t at, uint64_t len);
@@ -138,7 +143,7 @@ void aod_host_store32(aod_host_t *host, uint64_t at, uint32_t value);
 void aod_host_store64(aod_host_t *host, uint64_t at, uint64_t value);
 void aod_host_store_pointer(aod_host_t *host, uint64_t at, uint64_t value);
 
-/* The bytes up to a NUL or the end of memory; empty when `at` is outside. */
+/* The bytes up to a NUL or the end of memory, which are charged; empty when `at` is outside. */
 aod_slice_t aod_host_string(aod_host_t *host, uint64_t at);
 
 /* Call an export that must be there. `slots` as in aod_core_call. */
@@ -160,8 +165,9 @@ void aod_host_flush(aod_host_t *host, int stream); /* what a line still lacks, a
 
 #define AOD_HOST_FUNCTIONS(X)                                                                      \
   X(invoke)                                                                                        \
-  X(throw_longjmp) X(set_temp_ret) X(get_temp_ret) X(memory_copy) X(resize_heap) X(heap_max)       \
-      X(date_now) X(now) X(true_constant) X(gmtime) X(gmtime_pointer) X(gmtime_pair) X(localtime)  \
+  X(throw_longjmp)                                                                                 \
+  X(set_temp_ret) X(get_temp_ret) X(memory_copy) X(resize_heap) X(heap_max) X(date_now) X(now)     \
+      X(true_constant) X(gmtime) X(gmtime_pointer) X(gmtime_pair) X(localtime)                     \
           X(localtime_pointer) X(localtime_pair) X(mktime) X(tzset) X(tzset_names) X(strftime)     \
               X(system) X(system_negative) X(exit) X(abort) X(assert_fail) X(cxa_throw)            \
                   X(print_error) X(environ_sizes) X(environ_get) X(use_gas) X(use_gas_wide)        \

@@ -36,6 +36,7 @@ static int64_t read_device(aod_host_t *host, aod_node_t *node, uint8_t *to, uint
 static int64_t read_stream(aod_host_t *host, aod_stream_t *stream, uint64_t to, uint64_t len) {
   if (access_of(stream) == 1) return -AOD_HOST_EBADF;
   if (aod_node_is(stream->node, AOD_FILE_DIRECTORY)) return -AOD_HOST_EISDIR;
+  aod_host_charge(host, len);
   uint8_t *at = aod_host_write(host, to, len);
   if (aod_node_is(stream->node, AOD_FILE_DEVICE)) return read_device(host, stream->node, at, len);
   int64_t count = aod_node_read(stream->node, stream->position, at, len);
@@ -53,18 +54,28 @@ static int64_t write_device(aod_host_t *host, aod_node_t *node, aod_slice_t byte
   return (int64_t)bytes.len;
 }
 
+/* What lies between a file's end and `position` will be filled with zeros. */
+static void charge_gap(aod_host_t *host, const aod_node_t *node, int64_t position) {
+  int64_t len = (int64_t)node->content.len;
+  if (position > len) aod_host_charge(host, (uint64_t)(position - len));
+}
+
 static int64_t write_stream(aod_host_t *host, aod_stream_t *stream, uint64_t from, uint64_t len) {
   if (access_of(stream) == 0) return -AOD_HOST_EBADF;
   if (aod_node_is(stream->node, AOD_FILE_DIRECTORY)) return -AOD_HOST_EISDIR;
+  aod_host_charge(host, len);
   aod_slice_t bytes = aod_slice(aod_host_read(host, from, len), len);
   if (aod_node_is(stream->node, AOD_FILE_DEVICE)) return write_device(host, stream->node, bytes);
   if (stream->flags & AOD_OPEN_APPEND) stream->position = (int64_t)stream->node->content.len;
+  charge_gap(host, stream->node, stream->position);
   int64_t count = aod_files_write(aod__host_tree(host), stream->node, stream->position, bytes);
   if (count > 0) stream->position += count;
   return count;
 }
 
 /* ---- vectors of buffers ---- */
+
+#define VECTOR_COST 100
 
 typedef int64_t (*transfer_t)(aod_host_t *, aod_stream_t *, uint64_t, uint64_t);
 
@@ -75,6 +86,7 @@ static int64_t transfer(aod_host_t *host, aod_stream_t *stream, uint64_t vectors
   int64_t total = 0;
   for (uint64_t i = 0; i < count; i++) {
     uint64_t at = vectors + i * 2 * pointer_bytes;
+    aod_host_charge(host, VECTOR_COST);
     uint64_t len = aod_host_load_pointer(host, at + pointer_bytes);
     int64_t done = one(host, stream, aod_host_load_pointer(host, at), len);
     if (done < 0) return done;
@@ -114,6 +126,7 @@ void aod__host_bare_fd_write(aod_wasm_instance_t *instance, uint64_t *slots) {
     uint32_t from = aod_host_load32(host, slots[1] + i * 8);
     uint32_t len = aod_host_load32(host, slots[1] + i * 8 + 4);
     const uint8_t *bytes = aod_host_read(host, from, len);
+    aod_host_charge(host, VECTOR_COST + (uint64_t)len);
     for (uint32_t k = 0; k < len; k++)
       aod_host_print(host, slots[0] == 2, bytes[k] ? aod_slice(bytes + k, 1) : AOD_TEXT("\n"));
     total += len;
@@ -339,6 +352,7 @@ static int truncate(aod_host_t *host, uint64_t descriptor, int64_t size) {
   if (size < 0) return -AOD_HOST_EINVAL;
   if (!stream) return -AOD_HOST_EBADF;
   if (access_of(stream) == 0) return -AOD_HOST_EINVAL;
+  charge_gap(host, stream->node, size);
   return aod_files_truncate(aod__host_tree(host), stream->node, size);
 }
 
@@ -365,6 +379,7 @@ static int64_t map(aod_host_t *host, uint64_t len, aod_stream_t *stream, uint32_
   uint64_t block[2] = {MAP_ALIGNMENT, bytes};
   aod_host_call(host, AOD_EXPORT_MEMALIGN, block);
   if (block[0] == 0) return -AOD_HOST_ENOMEM;
+  aod_host_charge(host, bytes);
   uint8_t *at = aod_host_write(host, block[0], bytes);
   memset(at, 0, bytes);
   aod_node_read(stream->node, offset, at, len);
@@ -390,9 +405,12 @@ void aod__host_munmap(aod_wasm_instance_t *instance, uint64_t *slots) {
   else if (slots[2] & PROT_WRITING) {
     if (!aod_node_is(stream->node, AOD_FILE_REGULAR))
       rc = -AOD_HOST_ENODEV;
-    else if (!(slots[3] & MAP_PRIVATELY))
+    else if (!(slots[3] & MAP_PRIVATELY)) {
+      aod_host_charge(host, slots[1]);
+      charge_gap(host, stream->node, (int64_t)(slots[5] & INT64_MAX));
       rc = aod_files_write(aod__host_tree(host), stream->node, (int64_t)(slots[5] & INT64_MAX),
                            aod_slice(aod_host_read(host, slots[0], slots[1]), slots[1]));
+    }
   }
   result(slots, rc < 0 ? rc : 0);
 }

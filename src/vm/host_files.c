@@ -10,6 +10,7 @@
 #define UNLINK_DIRECTORY 512
 
 aod_files_t *aod__host_tree(aod_host_t *host) {
+  aod_host_charge(host, AOD_HOST_CALL_COST);
   if (!host->files) host->files = aod_files_new(&host->ticks);
   return host->files;
 }

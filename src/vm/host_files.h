@@ -5,7 +5,7 @@
 #include "vm/files.h"
 #include "vm/host.h"
 
-aod_files_t *aod__host_tree(aod_host_t *host); /* the message's files; made at the first call */
+aod_files_t *aod__host_tree(aod_host_t *host); /* the message's files; charged */
 void aod__host_store_stat(aod_host_t *host, uint64_t to, const aod_node_t *node);
 void aod__host_set_mode(aod_host_t *host, aod_node_t *node, uint32_t mode); /* permission bits */
 

@@ -12,6 +12,7 @@ void aod__host_memory_copy(aod_wasm_instance_t *instance, uint64_t *slots) {
   if (count > size - from) count = size - from;
   if (count > size - to) count = size - to;
   if (count == 0) return;
+  aod_host_charge(host, count);
   uint8_t *target = aod_host_write(host, to, count);
   memmove(target, instance->memory + from, count);
 }
@@ -51,6 +52,7 @@ static void complain(aod_host_t *host, const char *text) {
 void aod__host_resize_heap(aod_wasm_instance_t *instance, uint64_t *slots) {
   aod_host_t *host = aod_host_of(instance);
   double requested = to_number(host, slots[0]);
+  aod_host_charge(host, AOD_HOST_CALL_COST);
   if (!(requested > (double)instance->memory_bytes) && host->format->glue != AOD_GLUE_1)
     aod_host_fail(host, "Aborted(Assertion failed)");
   slots[0] = 0;

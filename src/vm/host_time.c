@@ -161,6 +161,8 @@ void aod__host_tzset_names(aod_wasm_instance_t *instance, uint64_t *slots) {
 
 /* ---- strftime ---- */
 
+#define ZONE_BYTES_MAX 256
+
 static void store_text(aod_host_t *host, uint64_t *slots, aod_slice_t text) {
   uint64_t to = slots[0], max = slots[1];
   slots[0] = 0;
@@ -177,10 +179,14 @@ void aod__host_strftime(aod_wasm_instance_t *instance, uint64_t *slots) {
   aod_calendar_t calendar = load_tm(host, tm);
   int32_t gmt_offset = (int32_t)aod_host_load32(host, gmt_offset_at(host, tm));
   uint64_t zone = aod_host_load_pointer(host, zone_at(host, tm));
-  aod_buf_clear(&host->scratch);
   aod_slice_t zone_name = zone ? aod_host_string(host, zone) : AOD_EMPTY;
-  if (!aod_calendar_format(&host->scratch, aod_host_string(host, slots[2]), &calendar, gmt_offset,
-                           zone_name))
+  aod_slice_t format = aod_host_string(host, slots[2]);
+  /* Each two bytes may become a zone name, and the text is searched for each conversion. */
+  aod_host_charge(host, AOD_HOST_CALL_COST);
+  if (zone_name.len > ZONE_BYTES_MAX) zone_name.len = ZONE_BYTES_MAX;
+  aod_host_charge(host, format.len * (ZONE_BYTES_MAX + 64));
+  aod_buf_clear(&host->scratch);
+  if (!aod_calendar_format(&host->scratch, format, &calendar, gmt_offset, zone_name))
     aod_host_fail(host, "Cannot read properties of undefined (reading 'substring')");
   store_text(host, slots, aod_buf_slice(&host->scratch));
 }

@@ -2,8 +2,8 @@
  *
  * The deterministic limit of recursion is the counted depth of abi.h. The native stack only has to
  * outlast it, at every optimisation level: 1 GiB of addresses, given memory by the system as far
- * as they are used, is 32 KiB for each of AOD_CALL_DEPTH_MAX frames. A module whose frames are
- * still larger hits the guard, which is the same trap.
+ * as they are used, is 32 KiB for each unit of AOD_CALL_DEPTH_MAX, and a unit is a frame of at most
+ * 64 words. Should a compiler make more of it, the guard is hit, which is the same trap.
  *
  * Native code does not check addresses that its reservation catches (abi.h). SIGSEGV there, while
  * this thread runs native code, is the trap "memory access out of bounds". Any other fault is a bug

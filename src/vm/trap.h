@@ -8,10 +8,11 @@
 
 #include "vm/abi.h"
 
-/* How many Wasm and host calls may be active at once. Counted, so that it is the same on every
- * machine and tier. V8, which the network runs, gives up at 984 KB of native stack, which the
- * smallest possible frame (32 bytes) fills with some 30,000 calls: whatever the reference can
- * run, fits. Lua's own limits (200 C levels of at most a dozen calls each) are far below. */
+/* How many calls may be active at once, those of functions with many values counting more
+ * (analyse.h). Counted, so that it is the same on every machine and tier. V8, which the network
+ * runs, gives up at 984 KB of native stack, which the smallest possible frame (32 bytes) fills with
+ * some 30,000 calls: whatever the reference can run, fits. Lua's own limits (200 C levels of at
+ * most a dozen calls each) are far below. */
 #define AOD_CALL_DEPTH_MAX 32768
 
 /* Run entry(argument) on this thread's native stack. Returns AOD_TRAP_NONE when it returns, else
