@@ -369,7 +369,7 @@ static void test_pushed_strings(void **state) {
 static void test_pushed_strings_old(void **state) {
   (void)state;
   opened_t opened = open_format(FORMAT_2);
-  uint64_t top = memory_u32(opened.instance, 5008); /* argv: then the name, 4 * 47 + 1 bytes */
+  uint64_t top = memory_u32(opened.instance, 5008); /* argv: then the name, 4 * 46 + 1 bytes */
   assert_int_equal(memory_u32(opened.instance, 5000), 1);
   assert_int_equal(top, STACK_TOP - 16);
   uint32_t name = memory_u32(opened.instance, top);
