@@ -72,5 +72,8 @@ void aod_tags_encode(const aod_tags_t *tags, aod_buf_t *bytes);
 /* The inverse; slices point into `bytes`. `count` is field 8 of the item. */
 int aod_tags_decode(aod_slice_t bytes, uint64_t count, aod_arena_t *arena, aod_tags_t *tags,
                     aod_error_t *err);
+/* The same with another limit than an item's 128: transactions may have more tags. */
+int aod_tags_decode_many(aod_slice_t bytes, uint64_t count, size_t max, aod_arena_t *arena,
+                         aod_tags_t *tags, aod_error_t *err);
 
 #endif

@@ -93,8 +93,9 @@ static int take_block_count(aod_slice_t *rest, uint64_t *count, aod_error_t *err
   return value < 0 ? take_long(rest, &size_bytes, err) : AOD_OK;
 }
 
-/* Append the blocks of one array to `list`, which has room for AOD_TAGS_MAX. */
-static int take_array(aod_slice_t *rest, aod_tag_t *list, size_t *count, aod_error_t *err) {
+/* Append the blocks of one array to `list`, which has room for `max`. */
+static int take_array(aod_slice_t *rest, aod_tag_t *list, size_t max, size_t *count,
+                      aod_error_t *err) {
   for (;;) {
     uint64_t block;
     int rc = take_block_count(rest, &block, err);
@@ -102,19 +103,19 @@ static int take_array(aod_slice_t *rest, aod_tag_t *list, size_t *count, aod_err
     for (uint64_t i = 0; i < block; i++) {
       aod_tag_t tag;
       if ((rc = take_tag(rest, &tag, err))) return rc;
-      if (*count == AOD_TAGS_MAX)
-        return aod_fail(err, AOD_EINPUT, "more than %d tags", AOD_TAGS_MAX);
+      if (*count == max) return aod_fail(err, AOD_EINPUT, "more than %zu tags", max);
       list[(*count)++] = tag;
     }
   }
 }
 
-int aod_tags_decode(aod_slice_t bytes, uint64_t count, aod_arena_t *arena, aod_tags_t *tags,
-                    aod_error_t *err) {
-  aod_tag_t list[AOD_TAGS_MAX];
+int aod_tags_decode_many(aod_slice_t bytes, uint64_t count, size_t max, aod_arena_t *arena,
+                         aod_tags_t *tags, aod_error_t *err) {
+  aod_tag_t few[AOD_TAGS_MAX], *list = few;
+  if (max > AOD_TAGS_MAX) list = aod_arena_alloc(arena, max * sizeof *list);
   size_t found = 0;
   if (bytes.len > 0) {
-    int rc = take_array(&bytes, list, &found, err);
+    int rc = take_array(&bytes, list, max, &found, err);
     if (rc) return rc;
     if (bytes.len > 0)
       return aod_fail(err, AOD_EINPUT, "bad Avro in tags: %zu bytes after their end", bytes.len);
@@ -123,9 +124,15 @@ int aod_tags_decode(aod_slice_t bytes, uint64_t count, aod_arena_t *arena, aod_t
     return aod_fail(err, AOD_EINPUT, "tag count says %llu, but there are %zu tags",
                     (unsigned long long)count, found);
   tags->count = found;
-  tags->list = found ? aod_arena_alloc(arena, found * sizeof *list) : NULL;
-  if (found) memcpy(tags->list, list, found * sizeof *list);
+  tags->list = list;
+  if (list == few) tags->list = found ? aod_arena_alloc(arena, found * sizeof *list) : NULL;
+  if (list == few && found) memcpy(tags->list, few, found * sizeof *list);
   return AOD_OK;
+}
+
+int aod_tags_decode(aod_slice_t bytes, uint64_t count, aod_arena_t *arena, aod_tags_t *tags,
+                    aod_error_t *err) {
+  return aod_tags_decode_many(bytes, count, AOD_TAGS_MAX, arena, tags, err);
 }
 
 /* ---- looking up ---- */
