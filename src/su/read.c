@@ -1,3 +1,4 @@
+/* What the schedule holds, as the other units read it: records parsed, by id and by range. */
 #include "su/internal.h"
 
 int aod__su_parse_record(const aod_record_t *record, aod_arena_t *arena, aod_scheduled_t *scheduled,
