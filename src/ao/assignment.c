@@ -103,3 +103,7 @@ void aod_dedupe_hash(const aod_item_t *item, aod_arena_t *arena, uint8_t hash[48
   memcpy(hash, deep.state, 48);
   aod_buf_free(&tag_bytes);
 }
+
+void aod_dedupe_hash_of_id(const uint8_t id[32], uint8_t hash[48]) {
+  aod_sha384(aod_slice(id, 32), hash);
+}

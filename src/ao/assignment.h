@@ -32,5 +32,7 @@ void aod_hash_chain_next(const uint8_t assignment_id[32], const uint8_t previous
 /* The de-duplication hash of a pushed message: owner and signature do not count, nor do the order
  * of tags and Pushed-For, so that the same message signed by two messengers collides. */
 void aod_dedupe_hash(const aod_item_t *item, aod_arena_t *arena, uint8_t hash[48]);
+/* The same for a base-layer transaction, of which only the id is known. */
+void aod_dedupe_hash_of_id(const uint8_t id[32], uint8_t hash[48]);
 
 #endif

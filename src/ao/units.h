@@ -33,6 +33,7 @@ struct aod_post {
   uint8_t process[32]; /*   assign the transaction `assign` */
   uint8_t assign[32];  /*   to `process` */
   aod_slice_t exclude; /*   comma-separated field names */
+  bool base_layer;     /*   which is a base-layer transaction that must be settled */
   /* AOD_OK: the record is on disk. AOD_EEXISTS: it was there before; id is filled too. */
   void (*done)(aod_post_t *post, int code, const aod_error_t *err);
   uint8_t id[32];       /* out: item id, for an assignment the assignment's id */
@@ -45,7 +46,8 @@ typedef struct {
   /* By item id or assignment id. AOD_ENOTFOUND. Results live in `arena`. */
   int (*find)(void *context, const uint8_t id[32], aod_arena_t *arena, aod_scheduled_t *scheduled,
               aod_error_t *err);
-  /* Records of a process from a nonce on, ascending. None: an empty list. */
+  /* Records of a process from a nonce on, ascending. At most `limit`, perhaps fewer; only an empty
+   * list says that there are none. */
   int (*range)(void *context, const uint8_t process[32], uint64_t from_nonce, size_t limit,
                aod_arena_t *arena, aod_scheduled_list_t *list, aod_error_t *err);
 } aod_scheduler_t;
@@ -76,6 +78,9 @@ typedef struct {
   /* Store signed items for good; storing one again is no error. Blocks until all are on disk. */
   int (*upload)(void *context, const aod_slice_t *raws, size_t count, aod_error_t *err);
   uint64_t (*height)(void *context); /* the newest block's */
+  /* How many blocks hold or follow a base-layer transaction. AOD_ENOTFOUND: unknown, or no
+   * transaction of the base layer. */
+  int (*confirmations)(void *context, const uint8_t id[32], uint64_t *count, aod_error_t *err);
 } aod_gateway_t;
 
 #endif

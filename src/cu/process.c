@@ -201,7 +201,7 @@ int aod__process_advance(aod_process_t *process, uint64_t target, aod_error_t *e
   }
   aod_arena_free(&arena);
   if (code != AOD_OK) return code;
-  return page.count > 0 && process->next_nonce <= target && (done < page.count || done == PAGE);
+  return page.count > 0 && process->next_nonce <= target;
 }
 
 int aod__process_dry_run(aod_process_t *process, const json_t *body, aod_arena_t *arena,

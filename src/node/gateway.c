@@ -64,6 +64,24 @@ static uint64_t height(void *context) {
   return aod_ar_height(context, &blocks, NULL) == AOD_OK ? (uint64_t)blocks : 0;
 }
 
+static int confirmations(void *context, const uint8_t id[32], uint64_t *count, aod_error_t *err) {
+  aod_ar_t *ar = context;
+  aod_arena_t arena = {0};
+  aod_ar_item_t stored;
+  int64_t newest;
+  int code = aod_ar_find(ar, id, &arena, &stored, err);
+  if (code == AOD_OK && !stored.base_layer)
+    code = aod_fail(err, AOD_ENOTFOUND, "it is a data item, no transaction of the base layer");
+  if (code == AOD_OK) code = aod_ar_height(ar, &newest, err);
+  if (code == AOD_OK) *count = (uint64_t)(newest - stored.block.height + 1);
+  aod_arena_free(&arena);
+  return code;
+}
+
 aod_gateway_t aod_gateway_direct(aod_ar_t *ar) {
-  return (aod_gateway_t){.context = ar, .find = find, .upload = upload, .height = height};
+  return (aod_gateway_t){.context = ar,
+                         .find = find,
+                         .upload = upload,
+                         .height = height,
+                         .confirmations = confirmations};
 }

@@ -7,6 +7,8 @@
 
 #include "store/db.h"
 
+enum { LIST_BYTES_MAX = 64 << 20 };
+
 static const char schema[] =
     "CREATE TABLE record ("
     " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -146,17 +148,20 @@ static int read_one(aod_schedule_t *schedule, aod_db_connection_t *connection,
 static int read_all(aod_schedule_t *schedule, aod_db_connection_t *connection,
                     sqlite3_stmt *statement, aod_arena_t *arena, aod_records_t *records,
                     aod_error_t *err) {
-  size_t cap = 0;
+  size_t cap = 0, bytes = 0;
   int row;
   *records = (aod_records_t){0};
-  while ((row = aod_db_step(statement, err)) == 1) {
+  while (!records->cut && (row = aod_db_step(statement, err)) == 1) {
     if (records->count == cap) {
       cap = cap ? cap * 2 : 16;
       aod_record_t *grown = aod_arena_alloc(arena, cap * sizeof *grown);
       if (records->count) memcpy(grown, records->list, records->count * sizeof *grown);
       records->list = grown;
     }
-    read_record(statement, arena, &records->list[records->count++]);
+    aod_record_t *record = &records->list[records->count++];
+    read_record(statement, arena, record);
+    bytes += record->item.len + record->assignment.len;
+    records->cut = bytes >= LIST_BYTES_MAX;
   }
   aod_db_reset(statement);
   aod_db_release(schedule->db, connection);

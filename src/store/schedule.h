@@ -31,9 +31,11 @@ typedef struct {
   aod_slice_t item;       /* the message or process item as posted; empty: pure assignment */
 } aod_record_t;
 
+/* A list ends at its limit, or earlier when it has 64 MiB: then `cut` says that there is more. */
 typedef struct {
   aod_record_t *list;
   size_t count;
+  bool cut;
 } aod_records_t;
 
 int aod_schedule_open(aod_schedule_t **schedule, const char *path, aod_error_t *err);

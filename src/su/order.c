@@ -1,4 +1,4 @@
-/* Ordering: the checks that an item must pass, its place, the signature over that place.
+/* Ordering: the place of what passed the checks, and the signature over that place.
  *
  * Each process has a lane. What a lane decides depends on the record before, and that may still be
  * on its way to the disk: so a process keeps its head (the newest record decided) and the jobs
@@ -12,9 +12,10 @@
 #include "base/clock.h"
 #include "su/internal.h"
 
-typedef struct job job_t;
+typedef aod_su_job_t job_t;
+typedef struct aod_su_process process_t;
 
-typedef struct {
+struct aod_su_process {
   aod_su_t *su;
   uint8_t id[32];
   aod_lane_t lane;
@@ -25,24 +26,19 @@ typedef struct {
   pthread_mutex_t lock;
   job_t *pending; /* appended, not yet committed */
   bool head_lost; /* an append failed: read the head again */
-} process_t;
-
-struct job {
-  aod_task_t task;     /* in the process's lane */
-  aod_append_t append; /* in the store's writer */
-  aod_su_t *su;
-  process_t *process;
-  aod_post_t *post;
-  aod_arena_t arena;
-  aod_item_t item; /* what is ordered: posted, or found for a pure assignment */
-  bool is_process;
-  aod_buf_t assignment;
-  job_t *next; /* in process->pending */
 };
 
 /* ---- the end of a job ---- */
 
+static void count(aod_su_metrics_t *metrics, int code) {
+  atomic_ullong *counter = code == AOD_OK        ? &metrics->scheduled
+                           : code == AOD_EEXISTS ? &metrics->duplicates
+                                                 : &metrics->refused;
+  atomic_fetch_add(counter, 1);
+}
+
 static void finish(job_t *job, int code, const aod_error_t *err) {
+  count(&job->su->metrics, code);
   job->post->timestamp_ms = aod_clock_wall_ms();
   job->post->done(job->post, code, err);
   aod_buf_free(&job->assignment);
@@ -54,65 +50,6 @@ static void refuse(job_t *job, int code, const char *text) {
   aod_error_t err;
   aod_fail(&err, code, "%s", text);
   finish(job, code, &err);
-}
-
-/* ---- checks of the item alone ---- */
-
-static int check_type(job_t *job, aod_error_t *err) {
-  const aod_tags_t *tags = &job->item.tags;
-  for (size_t i = 0; i < tags->count; i++) {
-    if (!aod_slice_is(tags->list[i].name, "Type") && !aod_slice_is(tags->list[i].name, "type"))
-      continue;
-    job->is_process = aod_slice_is(tags->list[i].value, "Process");
-    if (job->is_process || aod_slice_is(tags->list[i].value, "Message")) return AOD_OK;
-    return aod_fail(err, AOD_EINPUT, "Unsupported Type tag value");
-  }
-  return aod_fail(err, AOD_EINPUT, "Type tag not present");
-}
-
-static int check_tags(const job_t *job, aod_error_t *err) {
-  const aod_tags_t *tags = &job->item.tags;
-  aod_slice_t value;
-  if (!aod_tags_find(tags, "Data-Protocol", &value) &&
-      !aod_tags_find(tags, "data-protocol", &value))
-    return aod_fail(err, AOD_EINPUT, "Data-Protocol tag not present");
-  for (size_t i = 0; i < tags->count; i++)
-    if (aod_slice_ends(tags->list[i].name, "+link") || aod_slice_ends(tags->list[i].value, "+link"))
-      return aod_fail(err, AOD_EINPUT, "Tag %.*s cannot contain +link",
-                      AOD_ARG(tags->list[i].name));
-  bool complete = aod_tags_find(tags, "Module", &value) && aod_tags_find(tags, "Scheduler", &value);
-  if (job->is_process && !complete)
-    return aod_fail(err, AOD_EINPUT,
-                    "Required Module and Scheduler tags for Process type not present");
-  if (!job->is_process && job->item.target.len != 32)
-    return aod_fail(err, AOD_EINPUT, "Message has no target: Length mismatch 32 - %zu",
-                    job->item.target.len);
-  return AOD_OK;
-}
-
-static int check_item(job_t *job, aod_error_t *err) {
-  int code = aod_item_parse(job->post->raw, &job->arena, &job->item, err);
-  if (code == AOD_OK) code = aod_item_verify(&job->item, err);
-  if (code != AOD_OK) {
-    aod_error_prefix(err, "the body is no valid signed data item");
-    return code;
-  }
-  code = check_type(job, err);
-  return code == AOD_OK ? check_tags(job, err) : code;
-}
-
-/* A transaction to assign: scheduled here, or on Arweave. */
-static int find_assigned(job_t *job, aod_error_t *err) {
-  const uint8_t *id = job->post->assign;
-  aod_scheduled_t scheduled;
-  int code = aod__su_find(job->su, id, &job->arena, &scheduled, err);
-  if (code == AOD_OK && scheduled.has_item && memcmp(scheduled.item.id, id, 32) == 0) {
-    job->item = scheduled.item;
-    return AOD_OK;
-  }
-  const aod_gateway_t *gateway = job->su->gateway;
-  code = gateway->find(gateway->context, id, &job->arena, &job->item, err);
-  return code == AOD_ENOTFOUND ? aod_fail(err, code, "Transaction not found") : code;
 }
 
 /* ---- processes ---- */
@@ -237,7 +174,10 @@ static void fill_record(job_t *job, aod_record_t *record) {
   aod_slice_t from;
   bool is_pushed = aod_tags_find(&job->item.tags, "From-Process", &from) && !job->is_process;
   record->has_dedupe = is_pushed || record->item.len == 0;
-  if (record->has_dedupe) aod_dedupe_hash(&job->item, &job->arena, record->dedupe);
+  if (job->post->base_layer)
+    aod_dedupe_hash_of_id(job->item.id, record->dedupe); /* its content is not looked at */
+  else if (record->has_dedupe)
+    aod_dedupe_hash(&job->item, &job->arena, record->dedupe);
 }
 
 /* Where the record stands: right after the head. Timestamps never repeat within a process, since
@@ -336,7 +276,7 @@ void aod__su_post(void *context, aod_post_t *post) {
   job->post = post;
   job->task.run = order;
   aod_error_t err;
-  int code = post->raw.len ? check_item(job, &err) : find_assigned(job, &err);
+  int code = aod__su_check(job, &err);
   if (code != AOD_OK) {
     finish(job, code, &err);
     return;

@@ -3,16 +3,18 @@
  * beyond that place is what waits, also after a crash. Uploading one twice is harmless. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 
+#include "arweave/bundle.h"
 #include "base/log.h"
 #include "su/internal.h"
 
 enum { BATCH = 100, RETRY_FIRST_S = 1, RETRY_LAST_S = 32 };
 
 struct aod_su_publisher {
-  aod_schedule_t *schedule;
-  const aod_gateway_t *gateway;
+  aod_su_t *su;
+  bool bundles;
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t wake, advanced;
@@ -21,20 +23,58 @@ struct aod_su_publisher {
   uint64_t newest; /* the last record that is known to be in the schedule */
 };
 
+/* ---- what is uploaded ---- */
+
+/* The bundle [assignment, item] of a record as a signed item. */
+static int wrap_record(aod_su_publisher_t *publisher, const aod_record_t *record,
+                       aod_arena_t *arena, aod_slice_t *raw, aod_error_t *err) {
+  const aod_slice_t items[] = {record->assignment, record->item};
+  aod_tag_t tags[] = {{AOD_TEXT("Bundle-Format"), AOD_TEXT("binary")},
+                      {AOD_TEXT("Bundle-Version"), AOD_TEXT("2.0.0")}};
+  uint8_t anchor[32];
+  aod_buf_t payload = {0}, item = {0};
+  aod_assert(getrandom(anchor, sizeof anchor, 0) == sizeof anchor);
+  int code = aod_bundle_build(items, record->item.len ? 2 : 1, &payload, err);
+  aod_item_fields_t fields = {.anchor = aod_slice(anchor, sizeof anchor),
+                              .tags = {tags, sizeof tags / sizeof *tags},
+                              .data = aod_buf_slice(&payload)};
+  if (code == AOD_OK) code = aod_item_sign(&fields, publisher->su->signer, &item, NULL, err);
+  if (code == AOD_OK) *raw = aod_arena_copy(arena, aod_buf_slice(&item));
+  aod_buf_free(&payload);
+  aod_buf_free(&item);
+  return code;
+}
+
 static int upload_records(aod_su_publisher_t *publisher, const aod_records_t *records,
-                          aod_error_t *err) {
+                          aod_arena_t *arena, aod_error_t *err) {
+  const aod_gateway_t *gateway = publisher->su->gateway;
   aod_slice_t raws[2 * BATCH];
   size_t count = 0;
-  for (size_t i = 0; i < records->count; i++) {
-    if (records->list[i].item.len) raws[count++] = records->list[i].item;
-    raws[count++] = records->list[i].assignment;
+  int code = AOD_OK;
+  for (size_t i = 0; i < records->count && code == AOD_OK; i++) {
+    const aod_record_t *record = &records->list[i];
+    if (publisher->bundles) {
+      code = wrap_record(publisher, record, arena, &raws[count++], err);
+      continue;
+    }
+    if (record->item.len) raws[count++] = record->item;
+    raws[count++] = record->assignment;
   }
-  return publisher->gateway->upload(publisher->gateway->context, raws, count, err);
+  return code == AOD_OK ? gateway->upload(gateway->context, raws, count, err) : code;
+}
+
+/* ---- how far it got ---- */
+
+/* With the lock held. */
+static void count_unpublished(aod_su_publisher_t *publisher) {
+  uint64_t newest = publisher->newest, seq = publisher->seq;
+  atomic_store(&publisher->su->metrics.unpublished, newest > seq ? newest - seq : 0);
 }
 
 static void advance(aod_su_publisher_t *publisher, uint64_t seq) {
   pthread_mutex_lock(&publisher->lock);
   publisher->seq = seq;
+  count_unpublished(publisher);
   pthread_cond_broadcast(&publisher->advanced);
   pthread_mutex_unlock(&publisher->lock);
 }
@@ -43,12 +83,14 @@ static void advance(aod_su_publisher_t *publisher, uint64_t seq) {
 static int publish_batch(aod_su_publisher_t *publisher, aod_error_t *err) {
   aod_arena_t arena = {0};
   aod_records_t records;
-  int code = aod_schedule_after(publisher->schedule, publisher->seq, BATCH, &arena, &records, err);
+  aod_schedule_t *schedule = publisher->su->schedule;
+  int code = aod_schedule_after(schedule, publisher->seq, BATCH, &arena, &records, err);
   if (code == AOD_OK && records.count) {
     uint64_t seq = records.list[records.count - 1].seq;
-    code = upload_records(publisher, &records, err);
-    if (code == AOD_OK) code = aod_schedule_set_published(publisher->schedule, seq, err);
+    code = upload_records(publisher, &records, &arena, err);
+    if (code == AOD_OK) code = aod_schedule_set_published(schedule, seq, err);
     if (code == AOD_OK) {
+      atomic_fetch_add(&publisher->su->metrics.published, records.count);
       advance(publisher, seq);
       code = 1;
     }
@@ -91,12 +133,11 @@ static void *publish(void *argument) {
   return NULL;
 }
 
-int aod__su_publisher_open(aod_su_publisher_t **out, aod_schedule_t *schedule,
-                           const aod_gateway_t *gateway, aod_error_t *err) {
+int aod__su_publisher_open(aod_su_publisher_t **out, aod_su_t *su, bool bundles, aod_error_t *err) {
   aod_su_publisher_t *publisher = aod_alloc(sizeof *publisher);
-  publisher->schedule = schedule;
-  publisher->gateway = gateway;
-  int code = aod_schedule_published(schedule, &publisher->seq, err);
+  publisher->su = su;
+  publisher->bundles = bundles;
+  int code = aod_schedule_published(su->schedule, &publisher->seq, err);
   if (code != AOD_OK) {
     free(publisher);
     return code;
@@ -128,6 +169,7 @@ void aod__su_publisher_wake(aod_su_publisher_t *publisher, uint64_t seq) {
   pthread_mutex_lock(&publisher->lock);
   publisher->pending = true;
   if (seq > publisher->newest) publisher->newest = seq;
+  count_unpublished(publisher);
   pthread_cond_signal(&publisher->wake);
   pthread_mutex_unlock(&publisher->lock);
 }

@@ -45,9 +45,27 @@ static void get_health(aod_request_t *request, void *unit) {
   aod_respond(request, 200, NULL, AOD_EMPTY);
 }
 
+#define METRIC(name) offsetof(aod_su_metrics_t, name)
+static const aod_metric_t metrics_table[] = {
+    {"ao_su_scheduled", AOD_METRIC_COUNTER, "Records appended to the schedule", METRIC(scheduled)},
+    {"ao_su_refused", AOD_METRIC_COUNTER, "Posts refused", METRIC(refused)},
+    {"ao_su_duplicates", AOD_METRIC_COUNTER, "Posts of what was scheduled before",
+     METRIC(duplicates)},
+    {"ao_su_published", AOD_METRIC_COUNTER, "Records uploaded to Arweave", METRIC(published)},
+    {"ao_su_unpublished", AOD_METRIC_GAUGE, "Records not yet uploaded to Arweave",
+     METRIC(unpublished)},
+    {0},
+};
+
 static void get_metrics(aod_request_t *request, void *unit) {
-  (void)unit;
-  aod_respond(request, 400, "text/plain", AOD_TEXT("Metrics not enabled"));
+  aod_su_t *su = unit;
+  if (!su->metrics_enabled) {
+    aod_respond(request, 400, "text/plain", AOD_TEXT("Metrics not enabled"));
+    return;
+  }
+  aod_buf_t text = {0};
+  aod_metrics_write(metrics_table, &su->metrics, &text);
+  aod_respond_buf(request, 200, AOD_METRICS_CONTENT_TYPE, &text);
 }
 
 /* ---- posting ---- */
@@ -84,8 +102,7 @@ static int read_assignment(aod_request_t *request, aod_post_t *post, aod_error_t
     return aod_fail(err, AOD_EINPUT, "assign param must be 43 characters: a base64url id");
   if (!aod_id_decode(process, post->process))
     return aod_fail(err, AOD_EINPUT, "process-id is no 43-character id");
-  if (aod_request_query(request, "base-layer", &ignored))
-    return aod_fail(err, AOD_EUNSUPPORTED, "base-layer assignments are not supported yet");
+  post->base_layer = aod_request_query(request, "base-layer", &ignored);
   aod_request_query(request, "exclude", &post->exclude);
   return AOD_OK;
 }
@@ -214,8 +231,8 @@ static int read_page(aod_request_t *request, page_t *page, aod_error_t *err) {
 
 static int write_edges(aod_request_t *request, const page_t *page, const aod_records_t *records,
                        aod_buf_t *json, aod_error_t *err) {
-  bool more = records->count > page->limit;
-  size_t count = more ? page->limit : records->count;
+  bool more = records->cut || records->count > page->limit;
+  size_t count = records->count > page->limit ? page->limit : records->count;
   aod_buf_printf(json, "{\"page_info\":{\"has_next_page\":%s},\"edges\":[",
                  more ? "true" : "false");
   for (size_t i = 0; i < count; i++) {

@@ -16,6 +16,9 @@ typedef struct {
   const char *schedule_path;    /* the database file */
   const aod_signer_t *signer;   /* signs assignments; must outlive the unit */
   const aod_gateway_t *gateway; /* must outlive the unit */
+  bool bundles;                 /* publish each record as one bundle [assignment, item], as the
+                                 * reference does, instead of the items alone */
+  bool metrics;                 /* answer GET /metrics */
 } aod_su_options_t;
 
 int aod_su_open(aod_su_t **su, const aod_su_options_t *options, aod_error_t *err);

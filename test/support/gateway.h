@@ -19,6 +19,7 @@ typedef struct {
   size_t count;
   int failures_left, failures_seen; /* uploads to refuse, and refused */
   uint64_t height;
+  uint64_t confirmations; /* of every transaction; 0: it is unknown */
 } gateway_t;
 
 static inline int gateway_find(void *context, const uint8_t id[32], aod_arena_t *arena,
@@ -57,11 +58,21 @@ static inline uint64_t gateway_height(void *context) {
   return ((gateway_t *)context)->height;
 }
 
+static inline int gateway_confirmations(void *context, const uint8_t id[32], uint64_t *count,
+                                        aod_error_t *err) {
+  (void)id;
+  *count = ((gateway_t *)context)->confirmations;
+  return *count ? AOD_OK : aod_fail(err, AOD_ENOTFOUND, "the gateway does not know it");
+}
+
 static inline void gateway_init(gateway_t *gateway) {
   memset(gateway, 0, sizeof *gateway);
   gateway->height = 1393008;
-  gateway->table = (aod_gateway_t){
-      .context = gateway, .find = gateway_find, .upload = gateway_upload, .height = gateway_height};
+  gateway->table = (aod_gateway_t){.context = gateway,
+                                   .find = gateway_find,
+                                   .upload = gateway_upload,
+                                   .height = gateway_height,
+                                   .confirmations = gateway_confirmations};
   pthread_mutex_init(&gateway->lock, NULL);
   pthread_cond_init(&gateway->changed, NULL);
 }

@@ -58,6 +58,15 @@ static inline int post_assignment(const aod_scheduler_t *scheduler, const uint8_
   return posting_wait(posting);
 }
 
+static inline int post_base_layer(const aod_scheduler_t *scheduler, const uint8_t process[32],
+                                  const uint8_t assign[32], posting_t *posting) {
+  *posting = (posting_t){.post = {.base_layer = true}};
+  memcpy(posting->post.process, process, 32);
+  memcpy(posting->post.assign, assign, 32);
+  posting_submit(posting, scheduler);
+  return posting_wait(posting);
+}
+
 /* ---- items that schedulers take ---- */
 
 static inline aod_slice_t process_item(const aod_signer_t *signer, const char *module,

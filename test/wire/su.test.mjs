@@ -1,4 +1,4 @@
-// Conformance of the scheduler: order, hash chain, pages. Statements S1-S36 (without router and base layer).
+// Conformance of the scheduler: order, hash chain, pages. Statements S1-S36, S42, S43.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { assertRefused, getJson, network, postItem, request } from './support/network.mjs'
@@ -43,6 +43,12 @@ describe('about itself', () => {
   test('S4 /health', async () => {
     const { status, text } = await request(`${net.su}/health`)
     assert.deepEqual({ status, text }, { status: 200, text: '' })
+  })
+
+  test('S43 /metrics is off unless it is asked for', async () => {
+    const { status, text } = await request(`${net.su}/metrics`)
+    if (status === 400) assert.equal(text, 'Metrics not enabled')
+    else assert.match(text, /^# EOF$/m)
   })
 })
 
@@ -328,6 +334,24 @@ describe('assignments', () => {
     assert.equal(node.assignment.id, json.id)
     assert.equal(valueOf(node.assignment.tags, 'Message'), message)
     assert.deepEqual(valuesOf(node.assignment.tags, 'Exclude'), ['Data', 'Tags'])
+  })
+
+  test('S33 base-layer transactions must be settled as deep as the process wants', async () => {
+    const transaction = net.module64
+    const { number_of_confirmations: confirmations } = await getJson(`${net.ar}/tx/${transaction}/status`)
+    if (confirmations < 20) await request(`${net.ar}/mine/${20 - confirmations}`)
+    const demanding = await spawnProcess(net, { tags: [tag('Settlement-Depth', '1000000000')] })
+    const refusal = await assign(`process-id=${demanding}&assign=${transaction}&base-layer`)
+    assert.equal(refusal.status, 400)
+    assertRefused(refusal, /Not enough confirmations to assign/)
+    const { status, json } = await assign(`process-id=${process}&assign=${transaction}&base-layer&exclude=Data`)
+    assert.equal(status, 200, JSON.stringify(json))
+    const { assignment } = await getJson(`${net.su}/${json.id}?process-id=${process}`)
+    assert.equal(valueOf(assignment.tags, 'Message'), transaction)
+    assert.deepEqual(valuesOf(assignment.tags, 'Exclude'), ['Data'])
+    for (const id of [message, unknownId]) {
+      assertRefused(await assign(`process-id=${process}&assign=${id}&base-layer`), /Transaction not found/)
+    }
   })
 
   test('S31 one of process-id and assign alone: 400', async () => {

@@ -377,6 +377,61 @@ static void what_is_scheduled_here_can_be_assigned_elsewhere_once(void **state) 
   check_chain(other, 2);
 }
 
+static const uint8_t *spawn_with(const char *name, const char *value) {
+  posting_t posting;
+  aod_item_fields_t fields = {.data = AOD_TEXT("lua"),
+                              .tags = tags_of("Data-Protocol", "ao", "Type", "Process", "Module",
+                                              "M", "Scheduler", "S", name, value, NULL)};
+  aod_slice_t raw = item_sign(user, &fields);
+  if (post_raw(scheduler, raw, &posting) != AOD_OK) {
+    err = posting.error;
+    return NULL;
+  }
+  return (const uint8_t *)aod_arena_copy(&items_arena, aod_slice(posting.post.id, 32)).ptr;
+}
+
+static void a_base_layer_transaction_is_assigned_once_it_is_settled(void **state) {
+  (void)state;
+  const uint8_t *patient = spawn(), *hasty = spawn_with("Settlement-Depth", "3"),
+                *odd = spawn_with("Settlement-Depth", "soon");
+  uint8_t transaction[32] = {42};
+  posting_t posting, again;
+  check_fails(post_base_layer(scheduler, patient, transaction, &posting), AOD_ENOTFOUND,
+              &posting.error, "Transaction not found");
+  const struct {
+    uint64_t confirmations;
+    const uint8_t *process;
+    bool taken;
+  } cases[] = {{2, hasty, false},   {3, hasty, true}, {19, patient, false},
+               {20, patient, true}, {19, odd, false}, {20, odd, true}};
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    gateway.confirmations = cases[i].confirmations;
+    int code = post_base_layer(scheduler, cases[i].process, transaction, &posting);
+    if (cases[i].taken)
+      check_ok(code, &posting.error);
+    else
+      check_fails(code, AOD_EINPUT, &posting.error, "Not enough confirmations to assign");
+  }
+  check_chain(odd, 2);
+  check_fails(post_base_layer(scheduler, odd, transaction, &again), AOD_EEXISTS, &again.error,
+              "already exists");
+  check_id(again.post.id, posting.post.id);
+  check_fails(post_base_layer(scheduler, transaction, transaction, &posting), AOD_ENOTFOUND,
+              &posting.error, "Process not found");
+}
+
+static void what_a_process_boots_from_must_exist(void **state) {
+  (void)state;
+  const uint8_t *known = spawn();
+  gateway_wait(&gateway, 2); /* the publisher's */
+  assert_non_null(spawn_with("On-Boot", "Data"));
+  assert_non_null(spawn_with("On-Boot", id_text(known)));
+  uint8_t unknown[32] = {9};
+  assert_null(spawn_with("On-Boot", id_text(unknown)));
+  check_contains(err.message, "Invalid tx id for On-Boot tag");
+  assert_null(spawn_with("On-Boot", "data"));
+}
+
 static void assignments_of_or_to_nothing_are_refused(void **state) {
   (void)state;
   const uint8_t *process = spawn();
@@ -485,6 +540,8 @@ int main(void) {
       SU_TEST(a_transaction_on_arweave_can_be_assigned),
       SU_TEST(what_is_scheduled_here_can_be_assigned_elsewhere_once),
       SU_TEST(assignments_of_or_to_nothing_are_refused),
+      SU_TEST(a_base_layer_transaction_is_assigned_once_it_is_settled),
+      SU_TEST(what_a_process_boots_from_must_exist),
       SU_TEST(a_place_that_cannot_be_signed_is_left_free),
       SU_TEST(a_restart_goes_on_where_it_was),
       SU_TEST(after_a_failed_append_the_head_is_read_again),

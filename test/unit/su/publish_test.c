@@ -1,4 +1,5 @@
 #include "ao/assignment.h"
+#include "arweave/bundle.h"
 #include "su/su.h"
 #include "support/gateway.h"
 #include "support/posts.h"
@@ -9,10 +10,14 @@ static char *dir;
 static aod_su_t *su;
 static const aod_scheduler_t *scheduler;
 
+static bool bundles;
+
 static void open_su(void) {
   aod_error_t err;
-  aod_su_options_t options = {
-      .schedule_path = test_path(dir, "su.db"), .signer = unit, .gateway = &gateway.table};
+  aod_su_options_t options = {.schedule_path = test_path(dir, "su.db"),
+                              .signer = unit,
+                              .gateway = &gateway.table,
+                              .bundles = bundles};
   check_ok(aod_su_open(&su, &options, &err), &err);
   scheduler = aod_su_scheduler(su);
 }
@@ -23,6 +28,7 @@ static int before_each(void **state) {
   unit = wallet_quick();
   gateway_init(&gateway);
   dir = test_dir_make();
+  bundles = false;
   open_su();
   return 0;
 }
@@ -108,6 +114,47 @@ static void a_restart_publishes_the_rest_once(void **state) {
   check_published(process, 2);
 }
 
+/* The items of the bundle that upload number `index` is. */
+static size_t unpack(size_t index, aod_slice_t raws[3]) {
+  aod_item_t item = item_parse(gateway.raws[index]);
+  aod_error_t err;
+  aod_bundle_t bundle;
+  aod_bundle_cursor_t cursor = {0};
+  aod_bundle_entry_t entry;
+  size_t count = 0;
+  check_ok(aod_item_verify(&item, &err), &err);
+  assert_true(aod_tags_has(&item.tags, "Bundle-Format", "binary"));
+  assert_true(aod_tags_has(&item.tags, "Bundle-Version", "2.0.0"));
+  assert_int_equal(item.anchor.len, 32);
+  assert_int_equal(item.target.len, 0);
+  check_ok(aod_bundle_parse(item.data, &bundle, &err), &err);
+  while (count < 3 && aod_bundle_next(&bundle, &cursor, &entry)) raws[count++] = entry.raw;
+  return count;
+}
+
+static void a_record_is_published_as_a_bundle_where_that_is_wanted(void **state) {
+  (void)state;
+  aod_error_t err;
+  aod_scheduled_list_t list;
+  aod_slice_t raws[3];
+  posting_t posting;
+  aod_su_close(su);
+  bundles = true;
+  open_su();
+  const uint8_t *process = post(process_item(user, "MODULE", "lua"));
+  const uint8_t *message = post(message_item(user, process, "x"));
+  const uint8_t *other = post(process_item(user, "MODULE", "lua"));
+  check_ok(post_assignment(scheduler, other, message, "", &posting), &posting.error);
+  gateway_wait(&gateway, 4);
+  check_ok(scheduler->range(scheduler->context, process, 0, 10, &items_arena, &list, &err), &err);
+  for (size_t i = 0; i < list.count; i++) {
+    assert_int_equal(unpack(i, raws), 2);
+    check_bytes(raws[0], list.list[i].assignment.raw);
+    check_bytes(raws[1], list.list[i].item.raw);
+  }
+  assert_int_equal(unpack(3, raws), 1);
+}
+
 #define SU_TEST(f) cmocka_unit_test_setup_teardown(f, before_each, after_each)
 
 int main(void) {
@@ -116,6 +163,7 @@ int main(void) {
       SU_TEST(a_gateway_that_is_away_delays_nobody_and_gets_everything_later),
       SU_TEST(closing_publishes_what_it_can),
       SU_TEST(a_restart_publishes_the_rest_once),
+      SU_TEST(a_record_is_published_as_a_bundle_where_that_is_wanted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
