@@ -141,7 +141,8 @@ static int find_assigned(aod_process_t *process, const aod_scheduled_t *schedule
   if (code != AOD_OK) return code;
   aod_scheduled_t found;
   code = cu->scheduler->find(cu->scheduler->context, assignment.message, arena, &found, err);
-  if (code == AOD_OK && found.has_item) {
+  /* the scheduler also finds by assignment id, and answers with another item then */
+  if (code == AOD_OK && found.has_item && memcmp(found.item.id, assignment.message, 32) == 0) {
     *assigned = found.item;
     return AOD_OK;
   }

@@ -122,11 +122,13 @@ static void run_dry(aod_task_t *task) {
 static int check_process(aod_cu_t *cu, const uint8_t id[32], aod_error_t *err) {
   aod_arena_t arena = {0};
   aod_scheduled_t scheduled;
+  aod_assignment_t assignment = {0};
   int code = cu->scheduler->find(cu->scheduler->context, id, &arena, &scheduled, err);
+  if (code == AOD_OK) code = aod_assignment_parse(&scheduled.assignment, &assignment, err);
   if (code == AOD_ENOTFOUND)
     aod_fail(err, code, "TransactionNotFound: Process %.*s was not found on gateway",
              AOD_ARG(aod_ao_id(&arena, id)));
-  else if (code == AOD_OK && (!scheduled.has_item || memcmp(scheduled.item.id, id, 32) != 0))
+  else if (code == AOD_OK && memcmp(assignment.process, id, 32) != 0)
     code = aod_fail(err, AOD_EINPUT, "%.*s is not a process", AOD_ARG(aod_ao_id(&arena, id)));
   aod_arena_free(&arena);
   return code;
