@@ -74,6 +74,7 @@ static void note_call(state_t *state, uint32_t callee) {
 static int visit(void *context, aod__checker_t *checker) {
   state_t *state = context;
   const aod__instruction_t *instruction = &checker->instruction;
+  if (instruction->opcode >> 16 == 0xfd) state->analysis->vectors = true;
   aod__analysis_t *analysis = state->analysis;
   if (checker->depth > state->max_depth) state->max_depth = checker->depth;
   analysis->run_costs[analysis->run_count - 1] += instruction->row->cost;
@@ -92,6 +93,18 @@ static uint32_t count_words(const aod__checker_t *checker) {
   return words;
 }
 
+static bool has_vectors(const aod_wasm_valtype_t *types, uint32_t count) {
+  return count && memchr(types, AOD_WASM_V128, count);
+}
+
+static bool types_have_vectors(const aod_wasm_module_t *module) {
+  for (uint32_t i = 0; i < module->type_count; i++)
+    if (has_vectors(module->types[i].params, module->types[i].param_count) ||
+        has_vectors(module->types[i].results, module->types[i].result_count))
+      return true;
+  return false;
+}
+
 static int analyse_function(state_t *state, aod__checker_t *checker, aod_error_t *err) {
   aod__facts_t *facts = &state->analysis->functions[state->function];
   facts->leaf = true;
@@ -99,6 +112,7 @@ static int analyse_function(state_t *state, aod__checker_t *checker, aod_error_t
   state->max_depth = 0;
   open_run(state, AOD_WASM_NONE);
   int rc = aod__walk(checker, state->module, state->function, visit, state, err);
+  if (has_vectors(checker->locals, checker->local_count)) state->analysis->vectors = true;
   uint64_t words = (uint64_t)count_words(checker) + state->max_depth;
   facts->weight = 1 + (uint32_t)(words / AOD__WORDS_A_UNIT);
   facts->counted = facts->calls || facts->weight > 1; /* a small last frame does no harm */
@@ -124,7 +138,8 @@ static void merge_small_runs(state_t *state) {
 
 int aod__analyse(const aod_wasm_module_t *module, aod__analysis_t *analysis, aod_error_t *err) {
   *analysis = (aod__analysis_t){
-      .functions = aod_alloc((module->function_count + 1) * sizeof *analysis->functions)};
+      .functions = aod_alloc((module->function_count + 1) * sizeof *analysis->functions),
+      .vectors = types_have_vectors(module)};
   state_t state = {.analysis = analysis, .module = module};
   aod__checker_t checker = {0};
   int rc = 0;

@@ -32,6 +32,7 @@ typedef struct {
   aod__facts_t *functions; /* by function index */
   uint64_t *run_costs;
   uint32_t run_count;
+  bool vectors; /* some body or type has a v128 */
 } aod__analysis_t;
 
 /* Does a run begin behind an instruction of this kind? `last` for the end of the function. */

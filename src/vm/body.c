@@ -32,7 +32,7 @@ void aod__continue(aod__body_t *body, const char *format, ...) {
 }
 
 void aod__continue_operand(aod__body_t *body, uint32_t height, bool tight) {
-  aod__operand_write(&body->operands.at[height], &body->statements, tight, false);
+  aod__operand_write(&body->operands.at[height], &body->statements, tight, 0);
 }
 
 /* What the expression over `count` operands inherits from them. */
@@ -108,19 +108,38 @@ static void write_address(aod__body_t *body, const aod__instruction_t *instructi
                           const aod__operand_t *operand, aod_buf_t *to) {
   unsigned long long offset = instruction->bits[0];
   if (offset <= UINT32_MAX) {
-    aod__operand_write(operand, to, false, false);
+    aod__operand_write(operand, to, false, 0);
     return;
   }
   aod_buf_text(to, "far(m, ");
-  aod__operand_write(operand, to, false, false);
+  aod__operand_write(operand, to, false, 0);
   aod_buf_printf(to, ", %lluul, %u)", offset, instruction->row->size);
   body->uses_memory = true;
+}
+
+static void write_lanes(const aod__instruction_t *instruction, aod_buf_t *to) {
+  const uint8_t *lanes = (const uint8_t *)instruction->bits;
+  for (int i = 0; i < 16; i++) aod_buf_printf(to, i ? ", %u" : "%u", lanes[i]);
+}
+
+/* Lanes of a vector that may make a NaN, or 0. */
+static aod_wasm_valtype_t vector_lanes(const aod__opcode_t *row) {
+  if (!(row->flags & AOD__OP_NAN) || !row->size) return 0;
+  return row->size == 4 ? AOD_WASM_F32 : AOD_WASM_F64;
+}
+
+/* The kind of floats that the row can take with any NaN: what it does with them depends on their
+ * being NaN only. For vectors those that calculate with the same lanes; the rest looks at bits. */
+static aod_wasm_valtype_t takes_raw(const aod__body_t *body, const aod__opcode_t *row,
+                                    uint32_t operand) {
+  aod_wasm_valtype_t type = body->operands.at[operand].type;
+  if (row->flags & AOD__OP_BITS) return 0;
+  return type == AOD_WASM_V128 ? vector_lanes(row) : type;
 }
 
 static void write_template(aod__body_t *body, const aod__instruction_t *instruction, uint32_t base,
                            const char *at, aod_buf_t *to) {
   const aod__opcode_t *row = instruction->row;
-  bool raw = !(row->flags & AOD__OP_BITS);
   bool memory = row->flags & (AOD__OP_LOAD | AOD__OP_STORE);
   for (const char *dollar; (dollar = strchr(at, '$')); at = dollar + 2) {
     aod_buf_append(to, aod_slice(at, (size_t)(dollar - at)));
@@ -129,11 +148,17 @@ static void write_template(aod__body_t *body, const aod__instruction_t *instruct
       aod_buf_printf(to, "%llu", offset <= UINT32_MAX ? offset : 0);
     else if (dollar[1] == 'n')
       aod_buf_printf(to, "%u", instruction->index[0]);
+    else if (dollar[1] == 'x' || dollar[1] == 'y')
+      aod_buf_printf(to, "%lluul", (unsigned long long)instruction->bits[dollar[1] - 'x']);
+    else if (dollar[1] == 'l')
+      write_lanes(instruction, to);
     else if (memory && dollar[1] == '0')
       write_address(body, instruction, &body->operands.at[base], to);
-    else
-      aod__operand_write(&body->operands.at[base + (uint32_t)(dollar[1] - '0')], to,
-                         !is_argument(row->text, dollar), raw);
+    else {
+      uint32_t operand = base + (uint32_t)(dollar[1] - '0');
+      aod__operand_write(&body->operands.at[operand], to, !is_argument(row->text, dollar),
+                         takes_raw(body, row, operand));
+    }
   }
   aod_buf_text(to, at);
 }
@@ -158,7 +183,9 @@ static void translate_row(aod__body_t *body, const aod__instruction_t *instructi
   const aod__checker_t *checker = &body->checker;
   aod__operand_t *result = aod__replace(body, count, checker->stack[checker->depth - 1]);
   result->atom = row->text[0] >= 'a' && row->text[0] <= 'z';
-  result->raw = row->flags & AOD__OP_NAN;
+  if (row->flags & AOD__OP_NAN)
+    result->raw = result->type == AOD_WASM_V128 ? vector_lanes(row) : result->type;
+  if (count == 0) result->constant = true;
   if (row->flags & AOD__OP_LOAD) {
     result->reads |= AOD__READS_MEMORY;
     if (!result->traps) result->traps = AOD__TRAPS_LOAD;

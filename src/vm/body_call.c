@@ -85,7 +85,7 @@ void aod__write_slot_load(aod_buf_t *out, aod_wasm_valtype_t type, const char *b
     aod_buf_printf(out, "f64_bits(%s[%u])", base, slot);
     break;
   default:
-    aod_buf_printf(out, "*(const %s_m *)&%s[%u]", aod__c_type(type), base, slot);
+    aod_buf_printf(out, "%s_load(&%s[%u])", aod__c_type(type), base, slot);
   }
 }
 
@@ -101,7 +101,7 @@ void aod__write_slot_store(aod_buf_t *out, aod_wasm_valtype_t type, const char *
     aod_buf_printf(out, "%s[%u] = bits_%s(%.*s);", base, slot, aod__c_type(type), AOD_ARG(value));
     break;
   default:
-    aod_buf_printf(out, "*(%s_m *)&%s[%u] = %.*s;", aod__c_type(type), base, slot, AOD_ARG(value));
+    aod_buf_printf(out, "%s_store(&%s[%u], %.*s);", aod__c_type(type), base, slot, AOD_ARG(value));
   }
 }
 

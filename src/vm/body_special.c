@@ -90,7 +90,7 @@ static void translate_global_set(aod__body_t *body, const aod__instruction_t *in
   char base[40];
   snprintf(base, sizeof base, "m->globals[%u]", instruction->index[0]);
   aod__operands_settle(&body->operands, top(body), AOD__READS_GLOBAL, 0, AOD__TRAPS);
-  aod__operand_write(&body->operands.at[top(body)], &body->scratch, false, false);
+  aod__operand_write(&body->operands.at[top(body)], &body->scratch, false, 0);
   aod__statement(body, "%s", "");
   aod__write_slot_store(&body->statements, instruction->type, base, 0,
                         aod_buf_slice(&body->scratch));
@@ -121,7 +121,7 @@ static void translate_select(aod__body_t *body, const aod__instruction_t *instru
     const char *after;
   } order[] = {{2, " ? "}, {0, " : "}, {1, ""}};
   for (int i = 0; i < 3; i++) {
-    aod__operand_write(&operands->at[base + order[i].operand], &body->scratch, true, false);
+    aod__operand_write(&operands->at[base + order[i].operand], &body->scratch, true, 0);
     aod_buf_text(&body->scratch, order[i].after);
   }
   aod__replace(body, 3, instruction->type);

@@ -83,7 +83,8 @@ static void become_variable(aod__operand_t *operand, uint32_t height) {
   aod_buf_clear(&operand->text);
   aod_buf_printf(&operand->text, "%c%u", aod__letter(operand->type), height);
   operand->atom = true;
-  operand->constant = operand->raw = false;
+  operand->constant = false;
+  operand->raw = 0;
   operand->nest = operand->traps = operand->reads = 0;
   operand->local = 0;
   operand->locals = 0;
@@ -135,7 +136,7 @@ void aod__operand_settle(aod__operands_t *stack, uint32_t height) {
   aod__operand_define(stack, height, operand->type);
   aod__indent(stack);
   aod_buf_printf(stack->out, "%c%u = ", aod__letter(operand->type), height);
-  aod__operand_write(operand, stack->out, false, false);
+  aod__operand_write(operand, stack->out, false, 0);
   aod_buf_text(stack->out, ";");
   become_variable(operand, height);
 }
@@ -168,10 +169,17 @@ uint8_t aod__operands_join(aod__operands_t *stack, uint32_t count) {
   return traps;
 }
 
-void aod__operand_write(const aod__operand_t *operand, aod_buf_t *to, bool tight, bool raw) {
+static const char *canonical_form(const aod__operand_t *operand) {
+  bool single = operand->raw == AOD_WASM_F32;
+  if (operand->type == AOD_WASM_V128) return single ? "canon_f32x4" : "canon_f64x2";
+  return single ? "canon_f32" : "canon_f64";
+}
+
+void aod__operand_write(const aod__operand_t *operand, aod_buf_t *to, bool tight,
+                        aod_wasm_valtype_t raw) {
   aod_slice_t text = aod_buf_slice(&operand->text);
-  bool canonical = operand->raw && !raw;
-  if (canonical) aod_buf_text(to, operand->type == AOD_WASM_F32 ? "canon_f32" : "canon_f64");
+  bool canonical = operand->raw && operand->raw != raw;
+  if (canonical) aod_buf_text(to, canonical_form(operand));
   bool parentheses = canonical || (tight && !operand->atom);
   if (parentheses) aod_buf_byte(to, '(');
   aod_buf_append(to, text);

@@ -21,9 +21,10 @@ enum { AOD__TRAPS_NOT, AOD__TRAPS_LOAD, AOD__TRAPS };
 typedef struct {
   aod_buf_t text;
   aod_wasm_valtype_t type;
-  bool atom;      /* needs no parentheses as an operand */
-  bool constant;  /* reads nothing at all */
-  bool raw;       /* a float whose NaN is not yet the canonical one */
+  bool atom;     /* needs no parentheses as an operand */
+  bool constant; /* reads nothing at all */
+  aod_wasm_valtype_t
+      raw;        /* F32, F64: of floats (or lanes) whose NaN is not yet canonical; else 0 */
   uint8_t nest;   /* how deep the expression is */
   uint32_t local; /* the expression is local `local - 1` and nothing else */
   uint8_t traps, reads;
@@ -68,8 +69,9 @@ void aod__operand_define(aod__operands_t *stack, uint32_t height, aod_wasm_valty
 bool aod__operands_uses(const aod__operands_t *stack, uint32_t height, aod_wasm_valtype_t type);
 
 /* Write the operand's expression; in parentheses unless atomic when `tight`; its NaN as it is when
- * `raw`, else canonical. */
-void aod__operand_write(const aod__operand_t *operand, aod_buf_t *to, bool tight, bool raw);
+ * its kind is `raw`, else canonical. */
+void aod__operand_write(const aod__operand_t *operand, aod_buf_t *to, bool tight,
+                        aod_wasm_valtype_t raw);
 
 /* A new line of the current indentation. */
 void aod__indent(aod__operands_t *stack);

@@ -17,7 +17,6 @@ typedef int64_t i64;
 typedef float f32;
 typedef double f64;
 typedef aod_wasm_ref_t ref;
-typedef ref __attribute__((may_alias)) ref_m;
 typedef aod_wasm_instance_t instance;
 
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -125,6 +124,16 @@ INLINE void table_set(instance *m, u32 table, u32 index, ref value) {
   aod_wasm_table_t *t = m->tables[table];
   if (UNLIKELY(index >= t->count)) trap(m, AOD_TRAP_TABLE);
   t->entries[index] = value;
+}
+
+INLINE ref ref_load(const u64 *slots) {
+  ref value;
+  __builtin_memcpy(&value, slots, sizeof value);
+  return value;
+}
+
+INLINE void ref_store(u64 *slots, ref value) {
+  __builtin_memcpy(slots, &value, sizeof value);
 }
 
 /* ---- integers ---- */

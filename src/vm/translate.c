@@ -10,7 +10,7 @@
 
 #include "vm/body.h"
 
-extern const char aod_embedded_abi[], aod_embedded_preamble[];
+extern const char aod_embedded_abi[], aod_embedded_preamble[], aod_embedded_preamble_simd[];
 
 enum { MIN_PART_BYTES = 60000 }; /* of bodies: below it another compiler run does not pay */
 
@@ -65,6 +65,7 @@ static void write_prologue(translator_t *translator, bool single) {
                  single ? "static" : "");
   aod_buf_text(out, aod_embedded_abi);
   aod_buf_text(out, aod_embedded_preamble);
+  if (translator->analysis.vectors) aod_buf_text(out, aod_embedded_preamble_simd);
   for (uint32_t i = 0; i < module->type_count; i++)
     if (translator->types[i] == i) write_type(translator, i, out);
   for (uint32_t i = 0; i < module->function_count; i++) {

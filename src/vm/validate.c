@@ -206,6 +206,13 @@ static void read_fixed(checker_t *checker, aod__instruction_t *instruction, size
   if (fixed.len) memcpy(instruction->bits, fixed.ptr, bytes);
 }
 
+static void read_vector(checker_t *checker, aod__instruction_t *instruction) {
+  read_fixed(checker, instruction, 16);
+  if (instruction->opcode != OP_SHUFFLE) return;
+  for (int i = 0; i < 16; i++)
+    if (((const uint8_t *)instruction->bits)[i] >= 32) fail(checker, "invalid lane index");
+}
+
 static void read_immediates(checker_t *checker, aod__instruction_t *instruction) {
   aod__reader_t *reader = &checker->reader;
   switch ((aod__immediate_t)instruction->row->immediate) {
@@ -243,7 +250,7 @@ static void read_immediates(checker_t *checker, aod__instruction_t *instruction)
     read_fixed(checker, instruction, 8);
     break;
   case AOD__IMM_V128:
-    read_fixed(checker, instruction, 16);
+    read_vector(checker, instruction);
     break;
   case AOD__IMM_LANE:
     read_lane(checker, instruction, instruction->row->size);
