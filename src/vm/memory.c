@@ -21,9 +21,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CARD_BYTES  ((uint64_t)1 << AOD_CARD_SHIFT)
-#define GUARD_BYTES AOD_PAGE_BYTES /* accesses of 16 bytes at the last address end in it */
-#define SCAN_BYTES  64             /* card bytes looked at in one step */
+#define CARD_BYTES    ((uint64_t)1 << AOD_CARD_SHIFT)
+#define GUARD_BYTES   AOD_PAGE_BYTES /* accesses of 16 bytes at the last address end in it */
+#define SCAN_BYTES    64             /* card bytes looked at in one step */
+#define DISCARD_BYTES 65536
 
 /* ---- reservations that are open, for the fault handler ---- */
 
@@ -171,25 +172,65 @@ static uint64_t next_marked(const uint8_t *cards, uint64_t card, uint64_t count)
   return card;
 }
 
-/* Copy the marked cards below `bytes` and unmark them. Returns nothing: copying cannot fail, both
- * images are mapped. */
-static void copy_marked(aod_memory_t *memory, uint8_t *to, const uint8_t *from, uint64_t bytes) {
+/* Cards from `card` on that are all present or all absent, as one run below `count`. */
+static uint64_t run_end(const uint8_t *present, uint64_t card, uint64_t count) {
+  uint64_t end = card + 1;
+  while (end < count && !present[end] == !present[card]) end++;
+  return end;
+}
+
+/* The part of a store that reached over the end of its card. Mostly there was none, and a page that
+ * is not written to stays shared. */
+static void copy_overlap(aod_memory_t *memory, uint8_t *to, const uint8_t *from, uint64_t card,
+                         uint64_t bytes) {
+  uint64_t at = card << AOD_CARD_SHIFT;
+  if (at >= bytes || memcmp(to + at, from + at, AOD_CARD_OVERLAP) == 0) return;
+  memcpy(to + at, from + at, AOD_CARD_OVERLAP);
+  memory->present[card] = 1;
+}
+
+static void commit_run(aod_memory_t *memory, uint64_t first, uint64_t end) {
+  uint64_t at = first << AOD_CARD_SHIFT;
+  memcpy(memory->committed + at, memory->base + at, (end - first) << AOD_CARD_SHIFT);
+  memset(memory->present + first, 1, end - first);
+  copy_overlap(memory, memory->committed, memory->base, end, memory->bytes);
+}
+
+/* Make cards of the working image zero. Many at once are given back to the system: a message that
+ * used much memory and failed leaves none of it behind. */
+static void restore_zeros(aod_memory_t *memory, uint64_t first, uint64_t end) {
+  uint8_t *at = memory->base + (first << AOD_CARD_SHIFT);
+  size_t len = (end - first) << AOD_CARD_SHIFT;
+  if (len < DISCARD_BYTES || madvise(at, len, MADV_DONTNEED)) memset(at, 0, len);
+}
+
+static void rollback_run(aod_memory_t *memory, uint64_t first, uint64_t end) {
+  for (uint64_t card = first, next; card < end; card = next) {
+    next = run_end(memory->present, card, end);
+    uint64_t at = card << AOD_CARD_SHIFT;
+    if (memory->present[card])
+      memcpy(memory->base + at, memory->committed + at, (next - card) << AOD_CARD_SHIFT);
+    else
+      restore_zeros(memory, card, next);
+  }
+  copy_overlap(memory, memory->base, memory->committed, end, memory->bytes);
+}
+
+/* Call `each` for each run of marked cards and unmark them. */
+static void for_marked(aod_memory_t *memory, void (*each)(aod_memory_t *, uint64_t, uint64_t)) {
   uint8_t *cards = memory->cards;
-  uint64_t count = card_count(bytes);
+  uint64_t count = card_count(memory->bytes);
   uint64_t card = next_marked(cards, 0, count);
   while (card < count) {
     uint64_t first = card;
     while (card < count && cards[card]) cards[card++] = 0;
-    uint64_t start = first << AOD_CARD_SHIFT;
-    uint64_t end = (card << AOD_CARD_SHIFT) + AOD_CARD_OVERLAP;
-    memcpy(to + start, from + start, (end < bytes ? end : bytes) - start);
-    memset(memory->present + first, 1, card - first + 1);
+    each(memory, first, card);
     card = next_marked(cards, card, count);
   }
 }
 
 void aod_memory_commit(aod_memory_t *memory) {
-  copy_marked(memory, memory->committed, memory->base, memory->bytes);
+  for_marked(memory, commit_run);
   memory->committed_bytes = memory->bytes;
 }
 
@@ -202,17 +243,10 @@ void aod_memory_rollback(aod_memory_t *memory) {
     aod_assert(at != MAP_FAILED);
     memory->bytes = memory->committed_bytes;
   }
-  copy_marked(memory, memory->base, memory->committed, memory->bytes);
+  for_marked(memory, rollback_run);
 }
 
 /* ---- reading the committed image ---- */
-
-/* Cards from `card` on that are all present or all absent, as one run below `count`. */
-static uint64_t run_end(const uint8_t *present, uint64_t card, uint64_t count) {
-  uint64_t end = card + 1;
-  while (end < count && !present[end] == !present[card]) end++;
-  return end;
-}
 
 static void hash_zeros(EVP_MD_CTX *hash, uint64_t len) {
   static const uint8_t zeros[AOD_PAGE_BYTES];

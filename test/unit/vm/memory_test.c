@@ -39,7 +39,7 @@ static void store(aod_memory_t *memory, model_t *model) {
 }
 
 static void store_range(aod_memory_t *memory, model_t *model) {
-  uint64_t at = random_below(memory->bytes), len = random_below(20000);
+  uint64_t at = random_below(memory->bytes), len = random_below(random_below(3) ? 5000 : 150000);
   if (len > memory->bytes - at) len = memory->bytes - at;
   uint8_t value = (uint8_t)random_below(3);
   aod_memory_mark(memory, at, len);
