@@ -561,6 +561,7 @@ static void check_whole(decoder_t *decoder) {
 }
 
 int aod_wasm_decode(aod_slice_t wasm, aod_wasm_module_t *module, aod_error_t *err) {
+  if (!wasm.ptr) wasm = AOD_TEXT(""); /* the reader counts with addresses */
   *module = (aod_wasm_module_t){.wasm = wasm, .start = AOD_WASM_NONE};
   if (wasm.len > AOD_WASM_MAX_BYTES)
     return aod_fail(err, AOD_ELIMIT, "module of %zu bytes, at most %d are supported", wasm.len,
