@@ -198,9 +198,9 @@ static const char *full_name(aod_slice_t letter) {
 static bool row_is(const row_t *row, const aod_wasm_import_entry_t *import,
                    const aod_format_t *format) {
   if (!(row->glues & format->glue)) return false;
-  if (format->glue == AOD_GLUE_1 && aod_slice_is(import->module, "a")) {
+  if (format->glue == AOD_GLUE_1 && strcmp(row->module, METERING) != 0) {
     const char *field = full_name(import->field);
-    return field && strcmp(row->field, field) == 0;
+    return field && aod_slice_is(import->module, "a") && strcmp(row->field, field) == 0;
   }
   return aod_slice_is(import->field, row->field) && aod_slice_is(import->module, row->module);
 }

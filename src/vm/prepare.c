@@ -10,8 +10,9 @@
 #define COOKIE_FIRST 0x02135467u /* at the end of the stack */
 #define COOKIE_NEXT  0x89bacdfeu
 
-/* The same for every module, so that what loading may cost does not depend on a process's limit. */
-#define PREPARE_COMPUTE_LIMIT 9000000000000u
+/* The same for every module, so that what loading may cost does not depend on a process's limit.
+ * Eighty times what aos needs to start, which formats 1 to 3 do here. */
+#define PREPARE_COMPUTE_LIMIT 1000000000000u
 
 static void write_cookie(aod_host_t *host) {
   uint64_t end[1];
