@@ -24,6 +24,7 @@ const colours = process.stdout.isTTY && !process.env.NO_COLOR
 const paint = (code) => (text) => (colours ? `\x1b[${code}m${text}\x1b[0m` : text)
 const [bold, dim, green, red, cyan] = [1, 2, 32, 31, 36].map(paint)
 const plain = (text) => text.replace(/\x1b\[[0-9;]*m/g, '')
+const dedent = (text) => text.replaceAll(/^\n*( *)/.exec(text)[1], '').trim()
 const milliseconds = (since) => `${(performance.now() - since).toFixed(1)} ms`.padStart(10)
 
 function show(name, time, details) {
@@ -102,7 +103,7 @@ async function tell(network) {
     const { message, result } = await send(process, evalTags, code)
     const output = plain(String(result.Output.data))
     if (expected !== undefined && output !== expected) throw new Error(`expected ${expected}, got ${output}`)
-    return { value: result, id: message, code: code.trim().replace(/\n\s*/g, '\n'), ...(output && { result: output }) }
+    return { value: result, id: message, code: dedent(code), ...(output && { result: output }) }
   })
   const spawnProcess = (name) => step(`spawn ${name} from ${moduleName}`, async () => {
     const id = await ao.spawn({
@@ -131,25 +132,28 @@ async function tell(network) {
 
   const bob = await spawnProcess('bob')
   await evaluate('bob asks alice, and waits for the reply', bob, `
-    Reply = Send({ Target = '${alice}', Action = 'Greet', Data = 'Bob' }).receive()`)
-  await step('the reply has reached bob', async () => {
+    local reply = Send({ Target = '${alice}', Action = 'Greet', Data = 'Bob' }).receive()
+    Said = reply.Data
+    print('alice says: ' .. Said)`)
+  await step('the reply has reached bob, and his program went on', async () => {
     for (;;) {
-      const { Output, error } = await ao.dryrun({
-        process: bob,
-        Owner: account.address,
-        tags: evalTags,
-        data: 'return Reply and Reply.From .. "\\n" .. Reply.Data',
-      })
-      if (error) throw new Error(error)
-      const [from, data] = plain(String(Output?.data)).split('\n')
-      if (from === alice) return { from, reply: data }
+      const { edges } = await ao.results({ process: bob, sort: 'ASC', limit: 25 })
+      const printed = edges.map(({ node }) => plain(String(node.Output?.data ?? '')).trim())
+      if (printed.some((text) => text.endsWith('alice says: Hello, Bob!'))) {
+        return { history: printed.map((text, nonce) => `${nonce}: ${text || '(nothing printed)'}`).join('\n') }
+      }
       await new Promise((resume) => setTimeout(resume, 2))
     }
   })
-  await step('the history of bob', async () => {
-    const { edges } = await ao.results({ process: bob, sort: 'ASC', limit: 25 })
-    const lines = edges.map(({ node }, i) => `${i}: ${plain(String(node.Output?.data ?? '')).replace(/\s+/g, ' ').trim() || '(no output)'}`)
-    return { results: lines.join('\n') }
+  await step('look into bob without sending a message', async () => {
+    const { Output, error, Error: problem } = await ao.dryrun({
+      process: bob,
+      Owner: account.address,
+      tags: evalTags,
+      data: 'return Said',
+    })
+    if (plain(String(Output?.data)) !== 'Hello, Bob!') throw new Error(JSON.stringify(error ?? problem ?? Output))
+    return { code: 'return Said', result: Output.data }
   })
   await step('stop', async () => {
     network.child.kill('SIGTERM')
