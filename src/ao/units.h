@@ -50,6 +50,9 @@ typedef struct {
    * list says that there are none. */
   int (*range)(void *context, const uint8_t process[32], uint64_t from_nonce, size_t limit,
                aod_arena_t *arena, aod_scheduled_list_t *list, aod_error_t *err);
+  /* The scheduler's time, as a promise: records of the process that `range` does not give yet will
+   * have this Timestamp or a later one. (A foreign scheduler only hopes so.) */
+  int (*now)(void *context, const uint8_t process[32], int64_t *timestamp_ms, aod_error_t *err);
 } aod_scheduler_t;
 
 /* ---- the compute unit, as messengers see it ---- */
@@ -62,12 +65,37 @@ struct aod_result_call {
   aod_buf_t body; /* out: the caller's to free */
 };
 
+/* A page of results: the JSON of GET /results and GET /cron. */
+typedef struct aod_page_call aod_page_call_t;
+struct aod_page_call {
+  uint8_t process[32];
+  aod_slice_t from; /* a cursor, alive until `done`; empty: from the beginning */
+  size_t limit;
+  /* AOD_OK: `body` is filled. Called once, from any thread. */
+  void (*done)(aod_page_call_t *call, int code, const aod_error_t *err);
+  aod_buf_t body; /* out: the caller's to free */
+};
+
 typedef struct {
   void *context;
   void (*result)(void *context, aod_result_call_t *call);
+  /* GET /cron/<process>?from&limit: evaluates up to now, then gives what cron messages led to. */
+  void (*cron)(void *context, aod_page_call_t *call);
+  /* GET /results/<process>?sort=DESC&from&limit: of what has been evaluated, the newest first. */
+  void (*newest)(void *context, aod_page_call_t *call);
 } aod_computer_t;
 
 /* ---- Arweave, as all see it ---- */
+
+typedef struct {
+  uint64_t height;
+  int64_t timestamp_ms; /* whole seconds, as all of Arweave tells it */
+} aod_block_t;
+
+typedef struct {
+  aod_block_t *list;
+  size_t count;
+} aod_block_list_t;
 
 typedef struct {
   void *context;
@@ -81,6 +109,9 @@ typedef struct {
   /* How many blocks hold or follow a base-layer transaction. AOD_ENOTFOUND: unknown, or no
    * transaction of the base layer. */
   int (*confirmations)(void *context, const uint8_t id[32], uint64_t *count, aod_error_t *err);
+  /* Blocks from a height on, ascending, at most `limit`; those made before the call are there. */
+  int (*blocks)(void *context, uint64_t from_height, size_t limit, aod_arena_t *arena,
+                aod_block_list_t *list, aod_error_t *err);
 } aod_gateway_t;
 
 #endif

@@ -100,7 +100,7 @@ static int read_cursor(aod_request_t *request, const char *name, int64_t *bound_
   aod_slice_t text;
   aod_cursor_t cursor;
   if (!aod_request_query(request, name, &text) || text.len == 0) return AOD_OK;
-  if (!aod_cursor_parse(text, &cursor))
+  if (!aod_cursor_parse(text, &request->arena, &cursor))
     return aod_fail(err, AOD_EINPUT, "'%s': must be a cursor or a timestamp in milliseconds", name);
   *bound_ms = cursor.timestamp_ms;
   if (cursor.has_sort && !*sorted) {

@@ -5,9 +5,10 @@
 #include "support/check.h"
 
 static aod_cursor_t cursor;
+static aod_arena_t arena;
 
 static bool parse(const char *text) {
-  return aod_cursor_parse(aod_text(text), &cursor);
+  return aod_cursor_parse(aod_text(text), &arena, &cursor);
 }
 
 /* Base64 of a JSON text, as clients make it. */
@@ -32,20 +33,49 @@ static void a_cursor_is_the_references_text(void **state) {
   aod_buf_free(&text);
 }
 
+static void check_json(const aod_cursor_t *written, const char *expected) {
+  uint8_t json[1000];
+  size_t len;
+  aod_buf_t text = {0};
+  aod_cursor_write(written, &text);
+  assert_int_equal(sodium_base642bin(json, sizeof json, (const char *)text.ptr, text.len, NULL,
+                                     &len, NULL, sodium_base64_VARIANT_ORIGINAL),
+                   0);
+  check_text(aod_slice(json, len), expected);
+  aod_buf_free(&text);
+}
+
+static void a_cron_is_named_and_by_block_so_is_the_block(void **state) {
+  (void)state;
+  check_json(&(aod_cursor_t){.timestamp_ms = 5, .ordinate = 3, .cron = AOD_TEXT("0-10-seconds")},
+             "{\"timestamp\":5,\"ordinate\":\"3\",\"cron\":\"0-10-seconds\",\"sort\":\"ASC\"}");
+  check_json(&(aod_cursor_t){.timestamp_ms = 5,
+                             .cron = AOD_TEXT("0-1-block"),
+                             .has_block = true,
+                             .block = 77,
+                             .descending = true},
+             "{\"timestamp\":5,\"ordinate\":\"0\",\"cron\":\"0-1-block\",\"sort\":\"DESC\","
+             "\"block\":77}");
+}
+
 static void what_is_written_reads_back(void **state) {
   (void)state;
   static const aod_cursor_t cursors[] = {
       {.timestamp_ms = 0, .ordinate = 0, .descending = false},
       {.timestamp_ms = 1711676639000, .ordinate = 12345, .descending = true},
       {.timestamp_ms = 8999999999999999, .ordinate = INT64_MAX, .descending = true},
+      {.timestamp_ms = 1, .ordinate = 2, .cron = AOD_TEXT("0-10-seconds")},
+      {.timestamp_ms = 1, .cron = AOD_TEXT("1-5-blocks \"\xc3\xa9"), .has_block = true, .block = 9},
   };
   for (size_t i = 0; i < COUNT_OF(cursors); i++) {
     aod_buf_t text = {0};
     aod_cursor_write(&cursors[i], &text);
-    assert_true(aod_cursor_parse(aod_buf_slice(&text), &cursor));
+    assert_true(aod_cursor_parse(aod_buf_slice(&text), &arena, &cursor));
     assert_int_equal(cursor.timestamp_ms, cursors[i].timestamp_ms);
     assert_true(cursor.has_ordinate && cursor.ordinate == cursors[i].ordinate);
     assert_true(cursor.has_sort && cursor.descending == cursors[i].descending);
+    assert_true(aod_slice_equal(cursor.cron, cursors[i].cron));
+    assert_true(cursor.has_block == cursors[i].has_block && cursor.block == cursors[i].block);
     aod_buf_free(&text);
   }
 }
@@ -91,9 +121,15 @@ static void a_long_text_is_refused_unread(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(a_cursor_is_the_references_text), TEST(what_is_written_reads_back),
-      TEST(digits_are_a_timestamp),          TEST(a_clients_own_json_is_understood),
-      TEST(anything_else_is_refused),        TEST(a_long_text_is_refused_unread),
+      TEST(a_cursor_is_the_references_text),
+      TEST(what_is_written_reads_back),
+      TEST(a_cron_is_named_and_by_block_so_is_the_block),
+      TEST(digits_are_a_timestamp),
+      TEST(a_clients_own_json_is_understood),
+      TEST(anything_else_is_refused),
+      TEST(a_long_text_is_refused_unread),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  aod_arena_free(&arena);
+  return failed;
 }
