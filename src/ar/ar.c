@@ -125,6 +125,15 @@ int aod_ar_height(aod_ar_t *ar, int64_t *height, aod_error_t *err) {
   return code;
 }
 
+int aod_ar_blocks(aod_ar_t *ar, int64_t from_height, size_t limit, aod_arena_t *arena,
+                  aod_ar_block_t **blocks, size_t *count, aod_error_t *err) {
+  aod__index_query_t query = {
+      .height_min = from_height, .height_max = INT64_MAX - 1, .oldest_first = true, .limit = limit};
+  bool more;
+  aod_db_flush(ar->db);
+  return aod__index_query_blocks(ar, &query, arena, blocks, count, &more, err);
+}
+
 bool aod_ar_content_type(const aod_tags_t *tags, aod_slice_t *type) {
   for (size_t i = 0; i < tags->count; i++) {
     if (!aod_slice_is_nocase(tags->list[i].name, "content-type")) continue;

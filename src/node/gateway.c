@@ -78,10 +78,27 @@ static int confirmations(void *context, const uint8_t id[32], uint64_t *count, a
   return code;
 }
 
+static int blocks(void *context, uint64_t from_height, size_t limit, aod_arena_t *arena,
+                  aod_block_list_t *list, aod_error_t *err) {
+  aod_ar_block_t *found;
+  size_t count;
+  *list = (aod_block_list_t){0};
+  if (from_height >= INT64_MAX) return AOD_OK;
+  int code = aod_ar_blocks(context, (int64_t)from_height, limit, arena, &found, &count, err);
+  if (code != AOD_OK) return code;
+  list->list = aod_arena_alloc(arena, (count + 1) * sizeof *list->list);
+  for (size_t i = 0; i < count; i++)
+    list->list[list->count++] =
+        (aod_block_t){.height = (uint64_t)found[i].height,
+                      .timestamp_ms = found[i].time_ms - found[i].time_ms % 1000};
+  return AOD_OK;
+}
+
 aod_gateway_t aod_gateway_direct(aod_ar_t *ar) {
   return (aod_gateway_t){.context = ar,
                          .find = find,
                          .upload = upload,
                          .height = height,
-                         .confirmations = confirmations};
+                         .confirmations = confirmations,
+                         .blocks = blocks};
 }

@@ -51,6 +51,7 @@ int aod__su_check(aod_su_job_t *job, aod_error_t *err);
 
 /* order.c */
 void aod__su_post(void *su, aod_post_t *post);
+int aod__su_now(void *su, const uint8_t process[32], int64_t *timestamp_ms, aod_error_t *err);
 void aod__su_free_processes(aod_su_t *su);
 
 /* read.c: records as parsed items */

@@ -24,8 +24,10 @@ struct aod_su_process {
   aod_record_t head; /* newest record, without its items; valid if exists */
   /* guarded by lock */
   pthread_mutex_t lock;
-  job_t *pending; /* appended, not yet committed */
-  bool head_lost; /* an append failed: read the head again */
+  int64_t placing_ms; /* timestamp of the record that is being signed; 0: none */
+  int64_t told_ms;    /* no record may get a timestamp below this any more */
+  job_t *pending;     /* appended, not yet committed */
+  bool head_lost;     /* an append failed: read the head again */
 };
 
 /* ---- the end of a job ---- */
@@ -72,14 +74,13 @@ static bool is_scheduled(aod_su_t *su, const uint8_t id[32]) {
   return code == AOD_OK;
 }
 
-/* The process of a job. Only what exists or is being created gets one, so that messages to random
- * targets cost no memory. */
-static process_t *process_of(job_t *job, const uint8_t id[32]) {
-  aod_su_t *su = job->su;
+/* The process of an id, NULL: there is none. Only what exists or is being created gets one, so that
+ * messages to random targets cost no memory. */
+static process_t *process_of(aod_su_t *su, const uint8_t id[32], bool created) {
   pthread_mutex_lock(&su->lock);
   process_t *process = aod_idmap_get(&su->processes, id);
   pthread_mutex_unlock(&su->lock);
-  if (process || !(job->is_process || is_scheduled(su, id))) return process;
+  if (process || !(created || is_scheduled(su, id))) return process;
   pthread_mutex_lock(&su->lock);
   process = aod_idmap_get(&su->processes, id);
   if (!process) process = add_process(su, id);
@@ -182,8 +183,14 @@ static void fill_record(job_t *job, aod_record_t *record) {
 
 /* Where the record stands: right after the head. Timestamps never repeat within a process, since
  * readers page by them. */
-static void place_record(const process_t *process, aod_record_t *record) {
-  record->timestamp_ms = aod_clock_wall_ms();
+static void place_record(process_t *process, aod_record_t *record) {
+  pthread_mutex_lock(&process->lock);
+  int64_t now_ms = aod_clock_wall_ms();
+  if (now_ms < process->told_ms) now_ms = process->told_ms;
+  if (process->exists && now_ms <= process->head.timestamp_ms)
+    now_ms = process->head.timestamp_ms + 1;
+  record->timestamp_ms = process->placing_ms = now_ms;
+  pthread_mutex_unlock(&process->lock);
   if (!process->exists) {
     record->nonce = 0;
     aod_hash_chain_first(process->id, record->hash_chain);
@@ -192,7 +199,6 @@ static void place_record(const process_t *process, aod_record_t *record) {
   const aod_record_t *head = &process->head;
   record->nonce = head->nonce + 1;
   aod_hash_chain_next(head->assignment_id, head->hash_chain, record->hash_chain);
-  if (record->timestamp_ms <= head->timestamp_ms) record->timestamp_ms = head->timestamp_ms + 1;
 }
 
 static int sign_record(job_t *job, aod_record_t *record, aod_error_t *err) {
@@ -235,6 +241,7 @@ static void append_record(job_t *job) {
   process->head = job->append.record;
   process->head.assignment = process->head.item = AOD_EMPTY; /* the job's, gone with it */
   pthread_mutex_lock(&process->lock);
+  process->placing_ms = 0; /* pending from here on */
   job->next = process->pending;
   process->pending = job;
   pthread_mutex_unlock(&process->lock);
@@ -263,10 +270,14 @@ static void order(aod_task_t *task) {
   job_t *job = (job_t *)((char *)task - offsetof(job_t, task));
   aod_error_t err;
   int code = decide(job, &err);
-  if (code == AOD_OK)
+  if (code == AOD_OK) {
     append_record(job);
-  else
-    finish(job, code, &err);
+    return;
+  }
+  pthread_mutex_lock(&job->process->lock);
+  job->process->placing_ms = 0;
+  pthread_mutex_unlock(&job->process->lock);
+  finish(job, code, &err);
 }
 
 void aod__su_post(void *context, aod_post_t *post) {
@@ -284,9 +295,27 @@ void aod__su_post(void *context, aod_post_t *post) {
   const uint8_t *id = !post->raw.len    ? post->process
                       : job->is_process ? job->item.id
                                         : job->item.target.ptr;
-  job->process = process_of(job, id);
+  job->process = process_of(su, id, job->is_process);
   if (job->process)
     aod_lane_post(&job->process->lane, &job->task);
   else
     refuse(job, AOD_ENOTFOUND, "Process not found");
+}
+
+/* ---- the time ---- */
+
+int aod__su_now(void *context, const uint8_t id[32], int64_t *timestamp_ms, aod_error_t *err) {
+  process_t *process = process_of(context, id, false);
+  if (!process) return aod_fail(err, AOD_ENOTFOUND, "Process not found");
+  pthread_mutex_lock(&process->lock);
+  int64_t now_ms = aod_clock_wall_ms();
+  if (process->placing_ms && process->placing_ms < now_ms) now_ms = process->placing_ms;
+  for (job_t *job = process->pending; job; job = job->next)
+    if (job->append.record.timestamp_ms < now_ms) now_ms = job->append.record.timestamp_ms;
+  if (now_ms < process->told_ms && !process->pending && !process->placing_ms)
+    now_ms = process->told_ms; /* the clock was set back */
+  if (now_ms > process->told_ms) process->told_ms = now_ms;
+  pthread_mutex_unlock(&process->lock);
+  *timestamp_ms = now_ms;
+  return AOD_OK;
 }

@@ -7,8 +7,11 @@ int aod_su_open(aod_su_t **out, const aod_su_options_t *options, aod_error_t *er
   su->signer = options->signer;
   su->gateway = options->gateway;
   su->metrics_enabled = options->metrics;
-  su->interface = (aod_scheduler_t){
-      .context = su, .post = aod__su_post, .find = aod__su_find, .range = aod__su_range};
+  su->interface = (aod_scheduler_t){.context = su,
+                                    .post = aod__su_post,
+                                    .find = aod__su_find,
+                                    .range = aod__su_range,
+                                    .now = aod__su_now};
   pthread_mutex_init(&su->lock, NULL);
   int code = aod_schedule_open(&su->schedule, options->schedule_path, err);
   if (code == AOD_OK) code = aod__su_publisher_open(&su->publisher, su, options->bundles, err);
