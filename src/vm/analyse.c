@@ -25,6 +25,7 @@ typedef struct {
   direct_call_t *calls; /* paid when it is known which callees are leaves */
   uint32_t call_count, call_cap;
   uint32_t max_depth;
+  uint64_t frame; /* bytes, estimated */
 } state_t;
 
 bool aod__begins_run(uint32_t opcode, bool last) {
@@ -71,12 +72,19 @@ static void note_call(state_t *state, uint32_t callee) {
   state->calls[state->call_count++] = (direct_call_t){state->analysis->run_count - 1, callee};
 }
 
+/* What a compiler that does not optimise keeps in the frame for one instruction. */
+static uint32_t frame_bytes(const aod__instruction_t *instruction) {
+  if (instruction->opcode >> 16 == 0xfd) return 192;
+  return instruction->row->flags & AOD__OP_STORE ? 32 : 8;
+}
+
 static int visit(void *context, aod__checker_t *checker) {
   state_t *state = context;
   const aod__instruction_t *instruction = &checker->instruction;
   if (instruction->opcode >> 16 == 0xfd) state->analysis->vectors = true;
   aod__analysis_t *analysis = state->analysis;
   if (checker->depth > state->max_depth) state->max_depth = checker->depth;
+  state->frame += frame_bytes(instruction);
   analysis->run_costs[analysis->run_count - 1] += instruction->row->cost;
   bool calls = instruction->opcode == OP_CALL || instruction->opcode == OP_CALL_INDIRECT;
   aod__facts_t *facts = &analysis->functions[state->function];
@@ -110,11 +118,12 @@ static int analyse_function(state_t *state, aod__checker_t *checker, aod_error_t
   facts->leaf = true;
   facts->first_run = state->analysis->run_count;
   state->max_depth = 0;
+  state->frame = 0;
   open_run(state, AOD_WASM_NONE);
   int rc = aod__walk(checker, state->module, state->function, visit, state, err);
   if (has_vectors(checker->locals, checker->local_count)) state->analysis->vectors = true;
   uint64_t words = (uint64_t)count_words(checker) + state->max_depth;
-  facts->weight = 1 + (uint32_t)(words / AOD__WORDS_A_UNIT);
+  facts->weight = 1 + (uint32_t)((state->frame + 8 * words) / AOD__FRAME_BYTES);
   facts->counted = facts->calls || facts->weight > 1; /* a small last frame does no harm */
   return rc;
 }

@@ -9,15 +9,16 @@
  * of the module alone. A leaf (no loop, no call) charges nothing itself: direct callers pay its
  * instructions with the call.
  *
- * The depth. Native frames grow with the number of values a function holds, so a call weighs
- * 1 + words / AOD__WORDS_A_UNIT; the runtime's stack is dimensioned by units. */
+ * The depth. A call weighs 1 and more where its frame is large, so that AOD__FRAME_BYTES a unit of
+ * depth are enough for native frames. The size of a frame is estimated, from the module alone, for
+ * the compiler that is worst at it: at -O0 every intermediate value has a place of its own. */
 #ifndef AOD_VM_ANALYSE_H
 #define AOD_VM_ANALYSE_H
 
 #include "vm/module.h"
 
-#define AOD__WORDS_A_UNIT 64
-#define AOD__SMALL_RUN    2000
+#define AOD__FRAME_BYTES 16384
+#define AOD__SMALL_RUN   2000
 
 typedef struct {
   uint32_t first_run; /* index into run_costs; runs in the order of their beginning */
