@@ -4,36 +4,64 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "ar/index.h"
+#include "ar/files.h"
+#include "ar/mine.h"
+#include "ar/unpack.h"
+
+enum { FINISHERS = 2 };
+
+static void resumed(aod__unpack_t *unpack) {
+  free(unpack);
+}
+
+/* An earlier run may have been interrupted between storing a bundle and unpacking it. */
+static void resume(aod_ar_t *ar) {
+  aod__unpack(aod_alloc(sizeof(aod__unpack_t)), ar, resumed);
+}
 
 int aod_ar_open(aod_ar_t **result, const aod_ar_options_t *options, aod_error_t *err) {
   aod_ar_t *ar = aod_alloc(sizeof *ar);
   ar->options = *options;
-  int code = aod__index_open(ar, err);
+  int code = aod__files_open(ar, err);
+  if (code == AOD_OK) code = aod__index_open(ar, err);
   if (code != AOD_OK) {
+    aod__files_close(ar);
     free(ar);
     return code;
   }
+  ar->unpacker = aod_pool_open("ar-unpack", 1);
+  ar->finisher = aod_pool_open("ar-finish", FINISHERS);
+  resume(ar);
+  aod__miner_open(ar);
   *result = ar;
   return AOD_OK;
 }
 
 void aod_ar_close(aod_ar_t *ar) {
   if (!ar) return;
+  aod__miner_close(ar);
+  aod_pool_close(ar->finisher);
+  aod_db_flush(ar->db); /* what is done may want to be unpacked */
+  aod_pool_close(ar->unpacker);
   aod__index_close(ar);
+  aod__files_close(ar);
   free(ar);
 }
+
+/* ---- items ---- */
 
 int aod_ar_put_item(aod_ar_t *ar, aod_slice_t raw, aod_error_t *err) {
   aod_arena_t arena = {0};
   aod_item_t item;
+  aod__index_put_t put = {0};
   int code = aod_item_parse(raw, &arena, &item, err);
   if (code == AOD_OK) {
-    aod__index_put_t put = {0};
     aod__index_put_init(&put, ar);
     aod__index_row_of_item(&put.row, &item);
-    code = aod_db_write(ar->db, &put.write, err);
+    code = aod__files_put_data(ar, &put.row, &arena, err);
   }
+  if (code == AOD_OK) code = aod_db_write(ar->db, &put.write, err);
+  if (code == AOD_OK && put.row.unpack) aod__unpack_wait(ar);
   aod_arena_free(&arena);
   return code;
 }
@@ -42,7 +70,8 @@ int aod_ar_put_item(aod_ar_t *ar, aod_slice_t raw, aod_error_t *err) {
 
 typedef struct {
   aod__index_put_t put; /* first */
-  aod_arena_t arena;    /* holds the bytes */
+  aod__unpack_t unpack;
+  aod_arena_t arena; /* holds the bytes */
   aod_item_t item;
   aod_ar_done_t done;
   void *context;
@@ -54,8 +83,17 @@ static void submission_end(submission_t *submission, int code, const aod_error_t
   free(submission);
 }
 
+static void submission_unpacked(aod__unpack_t *unpack) {
+  submission_t *submission = (submission_t *)((char *)unpack - offsetof(submission_t, unpack));
+  submission_end(submission, AOD_OK, NULL);
+}
+
 static void submission_done(aod_db_write_t *write) {
-  submission_end((submission_t *)write, write->code, &write->error);
+  submission_t *submission = (submission_t *)write;
+  if (write->code == AOD_OK && submission->put.row.unpack)
+    aod__unpack(&submission->unpack, submission->put.ar, submission_unpacked);
+  else
+    submission_end(submission, write->code, &write->error);
 }
 
 void aod_ar_submit_item(aod_ar_t *ar, aod_slice_t raw, aod_ar_done_t done, void *context) {
@@ -65,14 +103,16 @@ void aod_ar_submit_item(aod_ar_t *ar, aod_slice_t raw, aod_ar_done_t done, void 
   aod_error_t err;
   aod_slice_t copy = aod_arena_copy(&submission->arena, raw);
   int code = aod_item_parse(copy, &submission->arena, &submission->item, &err);
-  if (code != AOD_OK) {
-    submission_end(submission, code, &err);
-    return;
+  if (code == AOD_OK) {
+    aod__index_put_init(&submission->put, ar);
+    submission->put.write.done = submission_done;
+    aod__index_row_of_item(&submission->put.row, &submission->item);
+    code = aod__files_put_data(ar, &submission->put.row, &submission->arena, &err);
   }
-  aod__index_put_init(&submission->put, ar);
-  submission->put.write.done = submission_done;
-  aod__index_row_of_item(&submission->put.row, &submission->item);
-  aod_db_submit(ar->db, &submission->put.write);
+  if (code == AOD_OK)
+    aod_db_submit(ar->db, &submission->put.write);
+  else
+    submission_end(submission, code, &err);
 }
 
 /* ---- known transactions ---- */

@@ -1,9 +1,12 @@
 /* The Arweave gateway and bundler: data items and transactions on a chain of their own.
  *
- * Uploads are kept in the embedded store with an index for GraphQL. There is no mining to wait for:
- * every accepted upload is a block of its own, appended in the same commit, so that height counts
- * uploads, never goes back, and what was acknowledged is at once found with its block. Posting
- * order is block order.
+ * Uploads are kept in the embedded store with an index for GraphQL; data that is large is kept in
+ * files beside it. Bundles are unpacked before their upload is acknowledged.
+ *
+ * A data item that is uploaded makes a block, appended in the same commit: height counts uploads,
+ * never goes back, and what was acknowledged is at once found with its block. A transaction is
+ * pending until the next block takes it in: that of the next item, one that /mine makes, or one
+ * that makes itself when the transaction has waited `block_ms`. Posting order is block order.
  *
  * All functions may be called from any thread. */
 #ifndef AOD_AR_AR_H
@@ -22,6 +25,13 @@ typedef struct {
   const aod_signer_t *signer;     /* signs upload receipts; must outlive the unit */
   int64_t (*now_ms)(void *clock); /* NULL: the wall clock */
   void *clock;
+  int64_t block_ms; /* how long a transaction may be pending; 0: until somebody mines */
+  /* Serve what only a chain for tests can bear: taking back a transaction (DELETE /tx/:id), setting
+   * balances, and forgetting everything (/reset). */
+  bool resettable;
+  /* Called after /reset, to store again what belongs to the beginning of the chain. NULL: nothing.
+   * Negative: the reset failed. */
+  int (*refill)(void *neighbour, aod_error_t *err);
   /* Called before a query or a read is answered, so that what a neighbour has acknowledged and is
    * about to upload can be waited for. May block for a moment. NULL: nothing to wait for. */
   void (*settle)(void *neighbour);
@@ -34,13 +44,14 @@ void aod_ar_close(aod_ar_t *ar);
 
 /* ---- storing ---- */
 
-/* Store a data item; on disk when it returns AOD_OK. Idempotent: a known id changes nothing. The
- * caller vouches for the signature. AOD_EINPUT when `raw` is no data item. */
+/* Store a data item; on disk, and unpacked when it is a bundle, when it returns AOD_OK. Idempotent:
+ * a known id changes nothing. The caller vouches for the signature (not for those inside of a
+ * bundle). AOD_EINPUT when `raw` is no data item. */
 int aod_ar_put_item(aod_ar_t *ar, aod_slice_t raw, aod_error_t *err);
 
-/* The same without waiting: `done` is called once, in the store's thread when the item is on disk
- * or failed (then `err` says why), or at once when `raw` is no data item. It must be quick. `raw`
- * is copied. */
+/* The same without waiting: `done` is called once, in a thread of the unit's when the item is on
+ * disk or failed (then `err` says why), or at once when it cannot be stored. It must be quick.
+ * `raw` is copied. */
 typedef void (*aod_ar_done_t)(void *context, int code, const aod_error_t *err);
 void aod_ar_submit_item(aod_ar_t *ar, aod_slice_t raw, aod_ar_done_t done, void *context);
 
@@ -68,19 +79,31 @@ typedef struct {
 typedef struct {
   uint8_t id[AOD_ID_BYTES];
   bool base_layer; /* a transaction, not a data item */
+  bool is_bundle;
   int signature_type;
   aod_slice_t signature; /* empty when unknown */
   uint8_t owner_address[AOD_ID_BYTES];
-  aod_slice_t owner;          /* public key; empty when unknown */
-  aod_slice_t target, anchor; /* 32 bytes or empty */
+  aod_slice_t owner;  /* public key; empty when unknown */
+  aod_slice_t target; /* 32 bytes or empty */
+  aod_slice_t anchor; /* of an item 32 bytes or empty; of a transaction its last_tx */
   aod_tags_t tags;
   uint64_t data_len;
+  bool pending; /* in no block yet: `block` is zeroed */
   aod_ar_block_t block;
-  int64_t sequence; /* place in posting order */
-  char *data_file;  /* NULL: the data is in the store */
+  bool bundled; /* it came in a bundle: */
+  uint8_t parent[AOD_ID_BYTES];
+  int64_t sequence;     /* place in posting order */
+  char *data_file;      /* NULL: the data is in the store */
+  uint64_t data_offset; /* in the file */
+  /* Of transactions that are known with their signature; else 0 and empty. */
+  int format;
+  aod_slice_t quantity, reward, denomination; /* decimal */
+  aod_slice_t data_root;
+  uint64_t weave_end; /* place of the data's last byte among all data, from 1; 0: no data */
 } aod_ar_item_t;
 
-/* Look an id up; everything in `item` lives in the arena. AOD_ENOTFOUND. */
+/* Look an id up; everything in `item` lives in the arena. AOD_ENOTFOUND, also for a transaction
+ * whose data is not complete. */
 int aod_ar_find(aod_ar_t *ar, const uint8_t id[AOD_ID_BYTES], aod_arena_t *arena,
                 aod_ar_item_t *item, aod_error_t *err);
 /* Append the item's data. */

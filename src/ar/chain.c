@@ -1,14 +1,10 @@
-/* What an Arweave node tells: network information, blocks, and base-layer transactions. */
+/* What an Arweave node tells about itself and its blocks. */
+#include "ar/files.h"
 #include "ar/index.h"
 #include "ar/json.h"
+#include "ar/limits.h"
 #include "ar/routes.h"
 #include "arweave/base64url.h"
-
-enum { HASH_BYTES = 48, MINE_MAX = 10000 };
-
-static void respond_json(aod_request_t *request, aod_buf_t *json) {
-  aod_respond_buf(request, 200, "application/json", json);
-}
 
 /* The newest block; false when the failure was answered. */
 static bool newest_block(aod_request_t *request, aod_ar_t *ar, aod_ar_block_t *block) {
@@ -31,23 +27,23 @@ void aod__ar_get_info(aod_request_t *request, void *unit) {
   aod_json_key_int(&json, "version", 5);
   aod_json_key_int(&json, "release", 1);
   aod_json_key_int(&json, "height", block.height);
-  aod__json_key_base64url(&json, "current", aod_slice(block.hash, HASH_BYTES));
+  aod__json_key_base64url(&json, "current", aod_slice(block.hash, AOD__HASH_BYTES));
   aod_json_key_int(&json, "blocks", block.height + 1);
   aod_json_key_int(&json, "peers", 0);
   aod_json_key_int(&json, "queue_length", 0);
   aod_json_key_int(&json, "node_state_latency", 0);
   aod_buf_text(&json, "}");
-  respond_json(request, &json);
+  aod_respond_buf(request, 200, "application/json", &json);
 }
 
-/* Uploads are mined by themselves; this makes empty blocks, for tests that wait for height. */
+/* Blocks on request. The last one takes in what is pending. */
 void aod__ar_get_mine(aod_request_t *request, void *unit) {
   uint64_t count = 1;
   aod_error_t err;
   if (request->params[0].len && !aod_slice_to_u64(request->params[0], &count))
     aod_respond_error(request, 400, "not a number of blocks");
-  else if (count > MINE_MAX)
-    aod_respond_error(request, 400, "at most %d blocks at once", MINE_MAX);
+  else if (count > AOD__MINE_MAX)
+    aod_respond_error(request, 400, "at most %d blocks at once", AOD__MINE_MAX);
   else if (aod__index_mine(unit, (int)count, &err) == AOD_OK)
     aod__ar_get_info(request, unit);
   else
@@ -73,16 +69,16 @@ void aod__ar_get_anchor(aod_request_t *request, void *unit) {
   aod_ar_block_t block;
   if (!newest_block(request, unit, &block)) return;
   aod_buf_t text = {0};
-  aod_base64url_encode(aod_slice(block.hash, HASH_BYTES), &text);
+  aod_base64url_encode(aod_slice(block.hash, AOD__HASH_BYTES), &text);
   aod_respond_buf(request, 200, "text/plain", &text);
 }
 
 /* ---- blocks ---- */
 
 static void write_block(aod_buf_t *json, const aod_ar_block_t *block, aod_slice_t ids) {
-  aod_slice_t previous = aod_slice(block->previous, HASH_BYTES);
+  aod_slice_t previous = aod_slice(block->previous, AOD__HASH_BYTES);
   aod_buf_text(json, "{");
-  aod__json_key_base64url(json, "indep_hash", aod_slice(block->hash, HASH_BYTES));
+  aod__json_key_base64url(json, "indep_hash", aod_slice(block->hash, AOD__HASH_BYTES));
   aod__json_key_base64url(json, "previous_block", block->height == 0 ? AOD_EMPTY : previous);
   aod_json_key_int(json, "height", block->height);
   aod_json_key_int(json, "timestamp", block->time_ms / 1000);
@@ -104,7 +100,7 @@ static void respond_block(aod_request_t *request, aod_ar_t *ar, int code,
   if (code == AOD_OK) code = aod__index_block_txs(ar, block->height, &ids, err);
   if (code == AOD_OK) {
     write_block(&json, block, aod_buf_slice(&ids));
-    respond_json(request, &json);
+    aod_respond_buf(request, 200, "application/json", &json);
   } else if (code == AOD_ENOTFOUND) {
     aod_respond_error(request, 404, "Block not found.");
   } else {
@@ -136,7 +132,8 @@ void aod__ar_get_block_by_hash(aod_request_t *request, void *unit) {
   aod_ar_block_t block;
   aod_error_t err;
   aod_buf_t hash = {0};
-  if (aod_base64url_decode(request->params[0], &hash, NULL) == AOD_OK && hash.len == HASH_BYTES) {
+  if (aod_base64url_decode(request->params[0], &hash, NULL) == AOD_OK &&
+      hash.len == AOD__HASH_BYTES) {
     int code = aod__index_block_by_hash(unit, hash.ptr, &block, &err);
     respond_block(request, unit, code, &block, &err);
   } else {
@@ -145,65 +142,17 @@ void aod__ar_get_block_by_hash(aod_request_t *request, void *unit) {
   aod_buf_free(&hash);
 }
 
-/* ---- transactions ---- */
+/* ---- starting over ---- */
 
-static void write_tags(aod_buf_t *json, const aod_tags_t *tags) {
-  aod_json_key(json, "tags");
-  aod_buf_text(json, "[");
-  for (size_t i = 0; i < tags->count; i++) {
-    aod_json_separate(json);
-    aod_buf_text(json, "{");
-    aod__json_key_base64url(json, "name", tags->list[i].name);
-    aod__json_key_base64url(json, "value", tags->list[i].value);
-    aod_buf_text(json, "}");
-  }
-  aod_buf_text(json, "]");
-}
-
-/* Of known transactions some fields are unknown and left empty. */
-static void write_transaction(aod_buf_t *json, const aod_ar_item_t *item) {
-  aod_buf_text(json, "{");
-  aod_json_key_int(json, "format", 2);
-  aod__json_key_base64url(json, "id", aod_slice(item->id, AOD_ID_BYTES));
-  aod__json_key_base64url(json, "last_tx", item->anchor);
-  aod__json_key_base64url(json, "owner", item->owner);
-  write_tags(json, &item->tags);
-  aod__json_key_base64url(json, "target", item->target);
-  aod_json_key_string(json, "quantity", AOD_TEXT("0"));
-  aod_json_key_string(json, "data", AOD_EMPTY);
-  aod_json_key(json, "data_size");
-  aod_buf_printf(json, "\"%llu\"", (unsigned long long)item->data_len);
-  aod_json_key_string(json, "data_root", AOD_EMPTY);
-  aod_json_key_string(json, "reward", AOD_TEXT("0"));
-  aod__json_key_base64url(json, "signature", item->signature);
-  aod_buf_text(json, "}");
-}
-
-/* The base-layer transaction that is asked for; false when it was answered. Data items are none:
- * schedulers tell the two apart by this. */
-static bool request_transaction(aod_request_t *request, aod_ar_t *ar, aod_ar_item_t *item) {
-  if (!aod__ar_request_item(request, ar, item)) return false;
-  if (!item->base_layer) aod_respond_error(request, 404, "Not Found.");
-  return item->base_layer;
-}
-
-void aod__ar_get_tx(aod_request_t *request, void *unit) {
-  aod_ar_item_t item;
-  if (!request_transaction(request, unit, &item)) return;
-  aod_buf_t json = {0};
-  write_transaction(&json, &item);
-  respond_json(request, &json);
-}
-
-void aod__ar_get_tx_status(aod_request_t *request, void *unit) {
-  aod_ar_item_t item;
-  aod_ar_block_t newest;
-  if (!request_transaction(request, unit, &item) || !newest_block(request, unit, &newest)) return;
-  aod_buf_t json = {0};
-  aod_buf_text(&json, "{");
-  aod_json_key_int(&json, "block_height", item.block.height);
-  aod__json_key_base64url(&json, "block_indep_hash", aod_slice(item.block.hash, HASH_BYTES));
-  aod_json_key_int(&json, "number_of_confirmations", newest.height - item.block.height + 1);
-  aod_buf_text(&json, "}");
-  respond_json(request, &json);
+void aod__ar_get_reset(aod_request_t *request, void *unit) {
+  aod_ar_t *ar = unit;
+  aod_error_t err;
+  if (!aod__ar_may_rewrite(request, ar)) return;
+  int code = aod__index_reset(ar, &err);
+  if (code == AOD_OK) code = aod__files_clear(ar, &err);
+  if (code == AOD_OK && ar->options.refill) code = ar->options.refill(ar->options.neighbour, &err);
+  if (code == AOD_OK)
+    aod_respond(request, 200, "text/plain", AOD_TEXT("reset done"));
+  else
+    aod__ar_respond_failure(request, &err);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ar/files.h"
 #include "ar/index.h"
 #include "ar/manifest.h"
 #include "ar/routes.h"
@@ -116,11 +117,12 @@ static void respond_bytes(aod_request_t *request, aod_ar_t *ar, const aod_ar_ite
                           int status, const char *type, uint64_t from, uint64_t len) {
   aod_error_t err;
   if (item->data_file) {
-    int fd = open(item->data_file, O_RDONLY | O_CLOEXEC);
+    const char *path = aod__files_path(ar, item->data_file, &request->arena);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0)
-      aod_respond_file(request, status, type, fd, from, len);
+      aod_respond_file(request, status, type, fd, item->data_offset + from, len);
     else
-      aod_respond_error(request, 500, "cannot open %s: %s", item->data_file, strerror(errno));
+      aod_respond_error(request, 500, "cannot open %s: %s", path, strerror(errno));
     return;
   }
   aod_buf_t data = {0};
@@ -150,7 +152,7 @@ static bool is_unchanged(aod_request_t *request, const aod_ar_item_t *item) {
   return known.len && memmem(known.ptr, known.len, tag.ptr, tag.len);
 }
 
-static void respond_content(aod_request_t *request, aod_ar_t *ar, const aod_ar_item_t *item) {
+void aod__ar_respond_content(aod_request_t *request, aod_ar_t *ar, const aod_ar_item_t *item) {
   uint64_t from, len;
   unsigned long long total = item->data_len;
   aod_slice_t range = aod_request_header(request, "Range");
@@ -199,7 +201,7 @@ static bool follow_manifest(aod_request_t *request, aod_ar_t *ar, aod_slice_t pa
 
 void aod__ar_get_raw(aod_request_t *request, void *unit) {
   aod_ar_item_t item;
-  if (aod__ar_request_item(request, unit, &item)) respond_content(request, unit, &item);
+  if (aod__ar_request_item(request, unit, &item)) aod__ar_respond_content(request, unit, &item);
 }
 
 void aod__ar_get_content(aod_request_t *request, void *unit) {
@@ -207,7 +209,7 @@ void aod__ar_get_content(aod_request_t *request, void *unit) {
   if (!aod__ar_request_item(request, unit, &item)) return;
   if (is_manifest(&item) && !follow_manifest(request, unit, AOD_EMPTY, &item)) return;
   add_tag_headers(request, &item.tags);
-  respond_content(request, unit, &item);
+  aod__ar_respond_content(request, unit, &item);
 }
 
 void aod__ar_get_path(aod_request_t *request, void *unit) {
@@ -217,6 +219,6 @@ void aod__ar_get_path(aod_request_t *request, void *unit) {
     aod_respond_error(request, 404, "not found: the id is no manifest");
   } else if (follow_manifest(request, unit, request->params[1], &item)) {
     add_tag_headers(request, &item.tags);
-    respond_content(request, unit, &item);
+    aod__ar_respond_content(request, unit, &item);
   }
 }

@@ -70,13 +70,9 @@ static int read_hashes(const aod__value_t *value, aod_arena_t *arena, aod__index
   return read_keys(value, HASH_BYTES, arena, &query->ids, err);
 }
 
-/* Items stand on the chain by themselves: none is part of a bundle. */
 static int read_bundled_in(const aod__value_t *value, aod_arena_t *arena, aod__index_query_t *query,
                            aod_error_t *err) {
-  const aod_slice_t *texts;
-  size_t count;
-  query->nothing = true;
-  return read_strings(value, arena, &texts, &count, err);
+  return read_keys(value, AOD_ID_BYTES, arena, &query->bundles, err);
 }
 
 /* ---- tags ---- */

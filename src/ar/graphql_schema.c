@@ -17,11 +17,6 @@ static const void *itself(const void *object) {
   return object;
 }
 
-static const void *nothing(const void *object) {
-  (void)object;
-  return NULL;
-}
-
 /* ---- blocks ---- */
 
 static void block_id(aod_buf_t *json, const void *object) {
@@ -65,20 +60,30 @@ static const aod__gql_type_t owner_type = {
     "Owner", (const aod__gql_field_t[]){
                  {"address", .leaf = owner_address}, {"key", .leaf = owner_key}, {0}}};
 
-/* Nothing is paid or transferred on this chain. */
-static void zero_winston(aod_buf_t *json, const void *object) {
-  (void)object;
-  aod_buf_text(json, "\"0\"");
+/* An amount's text in winston; of what has none it is "0". */
+static aod_slice_t digits_of(const void *object) {
+  const aod_slice_t *digits = object;
+  return digits->len ? *digits : AOD_TEXT("0");
 }
 
-static void zero_ar(aod_buf_t *json, const void *object) {
-  (void)object;
-  aod_buf_text(json, "\"0.000000000000\"");
+static void amount_winston(aod_buf_t *json, const void *object) {
+  aod_json_string(json, digits_of(object));
+}
+
+/* 10^12 winston are one AR; always twelve decimals. */
+static void amount_ar(aod_buf_t *json, const void *object) {
+  enum { DECIMALS = 12 };
+  aod_slice_t digits = digits_of(object);
+  size_t whole = digits.len > DECIMALS ? digits.len - DECIMALS : 0;
+  aod_buf_printf(json, "\"%.*s.", whole ? (int)whole : 1, whole ? (const char *)digits.ptr : "0");
+  for (size_t i = digits.len - whole; i < DECIMALS; i++) aod_buf_byte(json, '0');
+  aod_buf_append(json, aod_slice_sub(digits, whole, DECIMALS));
+  aod_buf_byte(json, '"');
 }
 
 static const aod__gql_type_t amount_type = {
-    "Amount",
-    (const aod__gql_field_t[]){{"winston", .leaf = zero_winston}, {"ar", .leaf = zero_ar}, {0}}};
+    "Amount", (const aod__gql_field_t[]){
+                  {"winston", .leaf = amount_winston}, {"ar", .leaf = amount_ar}, {0}}};
 
 static void data_size(aod_buf_t *json, const void *object) {
   aod_buf_printf(json, "\"%llu\"", (unsigned long long)((const aod_ar_item_t *)object)->data_len);
@@ -108,8 +113,12 @@ static const aod__gql_type_t tag_type = {
     "Tag",
     (const aod__gql_field_t[]){{"name", .leaf = tag_name}, {"value", .leaf = tag_value}, {0}}};
 
+static void bundle_id(aod_buf_t *json, const void *object) {
+  aod__json_base64url(json, aod_slice(((const aod_ar_item_t *)object)->parent, AOD_ID_BYTES));
+}
+
 static const aod__gql_type_t bundle_type = {
-    "Bundle", (const aod__gql_field_t[]){{"id", .leaf = block_id}, {0}}}; /* always null so far */
+    "Bundle", (const aod__gql_field_t[]){{"id", .leaf = bundle_id}, {0}}};
 
 /* ---- transactions ---- */
 
@@ -142,7 +151,20 @@ static const void *item_tag_at(const void *object, size_t index) {
 }
 
 static const void *item_block(const void *object) {
-  return &((const aod_ar_item_t *)object)->block;
+  const aod_ar_item_t *item = object;
+  return item->pending ? NULL : &item->block;
+}
+
+static const void *item_bundle(const void *object) {
+  return ((const aod_ar_item_t *)object)->bundled ? object : NULL;
+}
+
+static const void *item_fee(const void *object) {
+  return &((const aod_ar_item_t *)object)->reward;
+}
+
+static const void *item_quantity(const void *object) {
+  return &((const aod_ar_item_t *)object)->quantity;
 }
 
 static const aod__gql_type_t transaction_type = {
@@ -153,13 +175,13 @@ static const aod__gql_type_t transaction_type = {
                                {"signatureType", .leaf = item_signature_type},
                                {"recipient", .leaf = item_recipient},
                                {"owner", &owner_type, .child = itself},
-                               {"fee", &amount_type, .child = itself},
-                               {"quantity", &amount_type, .child = itself},
+                               {"fee", &amount_type, .child = item_fee},
+                               {"quantity", &amount_type, .child = item_quantity},
                                {"data", &data_type_type, .child = itself},
                                {"tags", &tag_type, .count = item_tag_count, .at = item_tag_at},
                                {"block", &block_type, .child = item_block},
-                               {"parent", &bundle_type, .child = nothing},
-                               {"bundledIn", &bundle_type, .child = nothing},
+                               {"parent", &bundle_type, .child = item_bundle},
+                               {"bundledIn", &bundle_type, .child = item_bundle},
                                {0}}};
 
 /* ---- pages ---- */

@@ -76,7 +76,7 @@ static sqlite3_stmt *sql_prepare(const sql_t *sql, aod_db_connection_t *connecti
 
 /* One condition of a query: the keys of items, or one tag filter. */
 typedef struct {
-  enum { BY_ID, BY_OWNER, BY_RECIPIENT, BY_TAG } kind;
+  enum { BY_ID, BY_OWNER, BY_RECIPIENT, BY_BUNDLE, BY_TAG } kind;
   const aod_slice_t *list;
   size_t count;
   const aod__tag_filter_t *tag;
@@ -93,6 +93,7 @@ static size_t list_conditions(const aod__index_query_t *query, condition_t *list
   add_key_condition(list, &count, BY_ID, &query->ids);
   add_key_condition(list, &count, BY_OWNER, &query->owners);
   add_key_condition(list, &count, BY_RECIPIENT, &query->recipients);
+  add_key_condition(list, &count, BY_BUNDLE, &query->bundles);
   for (size_t i = 0; i < query->tag_count; i++) {
     const aod__tag_filter_t *tag = &query->tags[i];
     list[count++] = (condition_t){BY_TAG, tag->values, tag->value_count, tag};
@@ -127,6 +128,13 @@ static void sql_matches(sql_t *sql, const condition_t *condition) {
     sql_in(sql, "SELECT seq FROM items WHERE target<>x'' AND target", condition->list,
            condition->count);
     return;
+  case BY_BUNDLE:
+    sql_in(sql,
+           "SELECT seq FROM items WHERE parent IS NOT NULL AND parent IN (SELECT seq FROM items"
+           " WHERE id",
+           condition->list, condition->count);
+    sql_text(sql, ")");
+    return;
   case BY_TAG:
     break;
   }
@@ -150,6 +158,11 @@ static void sql_probe(sql_t *sql, const condition_t *condition) {
     return;
   case BY_OWNER:
     sql_in(sql, " AND i.owner IN (SELECT number FROM owners WHERE address", condition->list,
+           condition->count);
+    sql_text(sql, ")");
+    return;
+  case BY_BUNDLE:
+    sql_in(sql, " AND i.parent IN (SELECT seq FROM items WHERE id", condition->list,
            condition->count);
     sql_text(sql, ")");
     return;
@@ -230,8 +243,8 @@ static int page_range(aod_db_connection_t *connection, const aod__index_query_t 
     code = bound(connection, "SELECT seq FROM items WHERE height>=? ORDER BY height, seq LIMIT 1",
                  query->height_min, &range->low, err);
   }
-  if (code == AOD_OK && query->height_max < INT64_MAX) {
-    range->high = -1;
+  if (code == AOD_OK && (query->height_min > 0 || query->height_max < INT64_MAX)) {
+    range->high = -1; /* what is pending has no height */
     code = bound(connection,
                  "SELECT seq FROM items WHERE height<=? ORDER BY height DESC, seq DESC LIMIT 1",
                  query->height_max, &range->high, err);
@@ -315,6 +328,7 @@ static int check_item(aod_db_connection_t *connection, const aod__index_query_t 
   aod_ar_item_t item;
   int code = aod__index_item_at(connection, seq, &scratch, &item, err);
   if (code == AOD_OK) code = item_fits(query, &item);
+  if (code == AOD_ENOTFOUND) code = 0; /* taken back just now */
   aod_arena_free(&scratch);
   return code;
 }
@@ -334,6 +348,7 @@ static int walk(aod_db_connection_t *connection, sqlite3_stmt *places,
     *more = *count == query->limit;
     if (*more) return AOD_OK;
     int code = aod__index_item_at(connection, seq, arena, &items[*count], err);
+    if (code == AOD_ENOTFOUND) continue; /* taken back just now */
     if (code != AOD_OK) return code;
     (*count)++;
   }
@@ -343,7 +358,7 @@ static int walk(aod_db_connection_t *connection, sqlite3_stmt *places,
 static int query_on(aod_db_connection_t *connection, const aod__index_query_t *query,
                     aod_arena_t *arena, aod_ar_item_t *items, size_t *count, bool *more,
                     aod_error_t *err) {
-  condition_t *list = aod_arena_alloc(arena, (3 + query->tag_count) * sizeof *list);
+  condition_t *list = aod_arena_alloc(arena, (4 + query->tag_count) * sizeof *list);
   size_t conditions = list_conditions(query, list);
   const condition_t *driver;
   range_t range;
@@ -364,7 +379,6 @@ int aod__index_query(aod_ar_t *ar, const aod__index_query_t *query, aod_arena_t 
   *items = aod_arena_alloc(arena, query->limit * sizeof **items);
   *count = 0;
   *more = false;
-  if (query->nothing) return AOD_OK;
   aod_db_connection_t *connection = aod_db_acquire(ar->db);
   int code = query_on(connection, query, arena, *items, count, more, err);
   aod_db_release(ar->db, connection);

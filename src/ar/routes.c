@@ -1,24 +1,42 @@
 /* The route tables of gateway and bundler, and the answers that are always the same.
  *
- * Nothing costs anything on this chain and nobody owns anything on it: prices and balances are "0",
- * which is what lets clients post without a faucet. */
+ * Nothing costs anything on this chain: prices are "0", which is what lets clients post without a
+ * faucet. */
 #include "ar/routes.h"
 
 #include <stdlib.h>
 
 #include "ar/graphql.h"
 #include "ar/index.h"
+#include "ar/limits.h"
+#include "ar/waiting.h"
 #include "arweave/base64url.h"
 #include "base/json.h"
-
-enum { UPLOAD_BYTES_MAX = 64 << 20, GRAPHQL_BYTES_MAX = 1 << 20, FREE_BYTES = UPLOAD_BYTES_MAX };
 
 void aod__ar_respond_failure(aod_request_t *request, const aod_error_t *err) {
   aod_respond_error(request, aod_error_http_status(err->code), "%s", err->message);
 }
 
-static void settle(const aod_ar_t *ar) {
+void aod__ar_settle(const aod_ar_t *ar) {
   if (ar->options.settle) ar->options.settle(ar->options.neighbour);
+}
+
+bool aod__ar_may_rewrite(aod_request_t *request, const aod_ar_t *ar) {
+  if (!ar->options.resettable)
+    aod_respond_error(request, 403, "only a chain for tests allows this");
+  return ar->options.resettable;
+}
+
+/* An unknown id, unless it waits for its data. */
+static void respond_not_found(aod_request_t *request, aod_ar_t *ar,
+                              const uint8_t id[AOD_ID_BYTES]) {
+  aod__waiting_t waiting;
+  if (aod__waiting_find(ar, id, &request->arena, &waiting, NULL) == AOD_OK)
+    aod_respond_error(request, 404, "not found: %llu of %llu bytes of its data have arrived",
+                      (unsigned long long)waiting.received,
+                      (unsigned long long)waiting.transaction.data_size);
+  else
+    aod_respond_error(request, 404, "not found");
 }
 
 bool aod__ar_request_item(aod_request_t *request, aod_ar_t *ar, aod_ar_item_t *item) {
@@ -28,10 +46,13 @@ bool aod__ar_request_item(aod_request_t *request, aod_ar_t *ar, aod_ar_item_t *i
     aod_respond_error(request, 404, "not found");
     return false;
   }
-  settle(ar);
-  if (aod_ar_find(ar, id, &request->arena, item, &err) == AOD_OK) return true;
-  aod__ar_respond_failure(request, &err);
-  return false;
+  aod__ar_settle(ar);
+  int code = aod_ar_find(ar, id, &request->arena, item, &err);
+  if (code == AOD_ENOTFOUND)
+    respond_not_found(request, ar, id);
+  else if (code != AOD_OK)
+    aod__ar_respond_failure(request, &err);
+  return code == AOD_OK;
 }
 
 static void respond_text(aod_request_t *request, const char *text) {
@@ -53,19 +74,20 @@ static void get_token_price(aod_request_t *request, void *unit) {
   get_price(request, unit);
 }
 
-static void get_balance(aod_request_t *request, void *unit) {
+/* Of a bundler's account, which has nothing and needs nothing. */
+static void get_credits(aod_request_t *request, void *unit) {
   (void)unit;
   respond_text(request, "0");
 }
 
-static void get_last_tx(aod_request_t *request, void *unit) {
+/* The gateway itself is the only one. */
+static void get_peers(aod_request_t *request, void *unit) {
   (void)unit;
-  respond_text(request, "");
-}
-
-static void get_empty_list(aod_request_t *request, void *unit) {
-  (void)unit;
-  aod_respond(request, 200, "application/json", AOD_TEXT("[]"));
+  aod_buf_t json = {0};
+  aod_buf_text(&json, "[");
+  aod_json_string(&json, aod_request_header(request, "Host"));
+  aod_buf_text(&json, "]");
+  aod_respond_buf(request, 200, "application/json", &json);
 }
 
 static void get_health(aod_request_t *request, void *unit) {
@@ -75,7 +97,7 @@ static void get_health(aod_request_t *request, void *unit) {
 
 static void post_graphql(aod_request_t *request, void *unit) {
   aod_buf_t response = {0};
-  settle(unit);
+  aod__ar_settle(unit);
   int status = aod__graphql_answer(unit, request->body, &request->arena, &response);
   aod_respond_buf(request, status, "application/json", &response);
 }
@@ -94,16 +116,17 @@ static void get_bundler_info(aod_request_t *request, void *unit) {
   aod_buf_text(&json, "{");
   aod_json_key_string(&json, "arweave", aod_text(text));
   aod_buf_text(&json, "}");
-  aod_json_key_int(&json, "freeUploadLimitBytes", FREE_BYTES);
+  aod_json_key_int(&json, "freeUploadLimitBytes", (int64_t)AOD__ITEM_BYTES_MAX);
   aod_buf_text(&json, "}");
   aod_respond_buf(request, 200, "application/json", &json);
 }
 
+#define ITEM_BODY AOD__HELD_BYTES_MAX, &aod__ar_item_sink
+
 #define UPLOAD_ROUTES                                                                              \
-  {"POST", "/tx", aod__ar_post_item, UPLOAD_BYTES_MAX},                                            \
-      {"POST", "/tx/:token", aod__ar_post_item, UPLOAD_BYTES_MAX},                                 \
-      {"POST", "/v1/tx", aod__ar_post_item, UPLOAD_BYTES_MAX}, {                                   \
-    "POST", "/v1/tx/:token", aod__ar_post_item, UPLOAD_BYTES_MAX                                   \
+  {"POST", "/tx/:token", aod__ar_post_item, ITEM_BODY},                                            \
+      {"POST", "/v1/tx", aod__ar_post_item, ITEM_BODY}, {                                          \
+    "POST", "/v1/tx/:token", aod__ar_post_item, ITEM_BODY                                          \
   }
 
 const aod_route_t aod_ar_gateway_routes[] = {
@@ -111,23 +134,33 @@ const aod_route_t aod_ar_gateway_routes[] = {
     {"GET", "/info", aod__ar_get_info, 0},
     {"GET", "/height", aod__ar_get_height, 0},
     {"GET", "/time", aod__ar_get_time, 0},
-    {"GET", "/peers", get_empty_list, 0},
-    {"POST", "/graphql", post_graphql, GRAPHQL_BYTES_MAX},
+    {"GET", "/peers", get_peers, 0},
+    {"POST", "/graphql", post_graphql, AOD__GRAPHQL_JSON_MAX},
     {"GET", "/tx_anchor", aod__ar_get_anchor, 0},
     {"GET", "/price/:bytes", get_price, 0},
     {"GET", "/price/:bytes/:target", get_price, 0},
-    {"GET", "/wallet/:address/balance", get_balance, 0},
-    {"GET", "/wallet/:address/last_tx", get_last_tx, 0},
+    {"GET", "/wallet/:address/balance", aod__ar_get_balance, 0},
+    {"GET", "/wallet/:address/last_tx", aod__ar_get_last_tx, 0},
+    {"POST", "/wallet", aod__ar_post_wallet, AOD__WALLET_JSON_MAX},
+    {"PATCH", "/wallet/:address/balance", aod__ar_patch_balance, AOD__WALLET_JSON_MAX},
+    {"GET", "/mint/:address/:winston", aod__ar_get_mint, 0},
     {"GET", "/block/current", aod__ar_get_block_current, 0},
     {"GET", "/block/height/:height", aod__ar_get_block_at, 0},
     {"GET", "/block/hash/:hash", aod__ar_get_block_by_hash, 0},
+    {"POST", "/tx", aod__ar_post_tx, AOD__TRANSACTION_JSON_MAX, &aod__ar_item_sink},
     UPLOAD_ROUTES,
-    {"GET", "/tx/pending", get_empty_list, 0},
+    {"POST", "/chunk", aod__ar_post_chunk, AOD__CHUNK_JSON_MAX},
+    {"GET", "/chunk/:offset", aod__ar_get_chunk, 0},
+    {"GET", "/tx/pending", aod__ar_get_tx_pending, 0},
     {"GET", "/tx/:id", aod__ar_get_tx, 0},
+    {"DELETE", "/tx/:id", aod__ar_delete_tx, 0},
     {"GET", "/tx/:id/status", aod__ar_get_tx_status, 0},
+    {"GET", "/tx/:id/offset", aod__ar_get_tx_offset, 0},
+    {"GET", "/tx/:id/:field", aod__ar_get_tx_field, 0},
     {"GET", "/raw/:id", aod__ar_get_raw, 0},
     {"GET", "/mine", aod__ar_get_mine, 0},
     {"GET", "/mine/:count", aod__ar_get_mine, 0},
+    {"GET", "/reset", aod__ar_get_reset, 0},
     {"GET", "/:id", aod__ar_get_content, 0},
     {"GET", "/:id/*", aod__ar_get_path, 0},
     {0},
@@ -140,7 +173,8 @@ const aod_route_t aod_ar_bundler_routes[] = {
     {"GET", "/health", get_health, 0},
     {"GET", "/price/:bytes", get_price, 0},
     {"GET", "/price/:token/:bytes", get_token_price, 0},
-    {"GET", "/account/balance/:address", get_balance, 0},
+    {"GET", "/account/balance/:address", get_credits, 0},
+    {"POST", "/tx", aod__ar_post_item, ITEM_BODY},
     UPLOAD_ROUTES,
     {0},
 };

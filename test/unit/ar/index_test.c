@@ -349,7 +349,6 @@ static void queries_owners_and_ids(void **state) {
   expect_query(world, (aod__index_query_t){.ids = {true, LIST(aod_slice(none, 32))}}, "", false);
   expect_query(world, (aod__index_query_t){.ids = {.given = true}}, "", false);
   expect_query(world, (aod__index_query_t){.recipients = {true, LIST(first)}}, "", false);
-  expect_query(world, (aod__index_query_t){.nothing = true}, "", false);
 }
 
 static void queries_heights_and_pages(void **state) {
