@@ -187,6 +187,20 @@ static void an_item_sent_again_is_refused(void **state) {
   assert_int_equal(outbox().count, 0);
 }
 
+static void an_item_still_on_its_way_is_not_taken_twice(void **state) {
+  (void)state;
+  aod_slice_t raw = message_item(user, ping.id, "x");
+  fake->failing_result = 1; /* so that it waits in the outbox */
+  fake->failure = AOD_EUNAVAILABLE;
+  post(raw);
+  drain();
+  post(raw);
+  assert_int_equal(call.status, 400);
+  assert_string_equal((const char *)call.body.ptr,
+                      "{\"error\":\"the messenger has this item already and carries it on\"}");
+  assert_int_equal(outbox().count, 1);
+}
+
 static void a_clients_assignment_is_answered_with_its_id(void **state) {
   (void)state;
   call_post(&call, port,
@@ -568,6 +582,7 @@ int main(void) {
       MU_TEST(an_item_is_scheduled_before_it_is_answered),
       MU_TEST(what_the_scheduler_refuses_is_answered_and_forgotten),
       MU_TEST(an_item_sent_again_is_refused),
+      MU_TEST(an_item_still_on_its_way_is_not_taken_twice),
       MU_TEST(a_clients_assignment_is_answered_with_its_id),
       MU_TEST(an_emitted_message_is_signed_and_delivered),
       MU_TEST(a_chain_remembers_its_beginning),
