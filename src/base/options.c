@@ -27,7 +27,7 @@ static int add(aod_option_list_t *list, const char *value, aod_error_t *err) {
   return AOD_OK;
 }
 
-static int set(const aod_option_t *option, const char *value, void *target, aod_error_t *err) {
+int aod__option_set(const aod_option_t *option, const char *value, void *target, aod_error_t *err) {
   void *field = (char *)target + option->offset;
   switch (option->type) {
   case AOD_OPTION_FLAG:
@@ -46,7 +46,7 @@ static int set(const aod_option_t *option, const char *value, void *target, aod_
 
 /* One option at argv[*i], its value after '=' or in the next word. */
 static int take(const aod_option_t *options, int argc, char **argv, int *i, void *target,
-                aod_error_t *err) {
+                bool *given, aod_error_t *err) {
   aod_slice_t rest = aod_text(argv[*i]), name = aod_slice_cut(&rest, '=');
   const aod_option_t *option = find(options, name);
   if (!option)
@@ -60,11 +60,18 @@ static int take(const aod_option_t *options, int argc, char **argv, int *i, void
       return aod_fail(err, AOD_EUSAGE, "%s needs a value: %s", option->name, option->argument);
     value = argv[++*i];
   }
-  return set(option, value, target, err);
+  given[option - options] = true;
+  return aod__option_set(option, value, target, err);
 }
 
 int aod_options_parse(const aod_option_t *options, int argc, char **argv, void *target,
                       aod_option_list_t *words, aod_error_t *err) {
+  bool given[AOD_OPTIONS_MAX];
+  return aod__options_parse(options, argc, argv, target, words, given, err);
+}
+
+int aod__options_parse(const aod_option_t *options, int argc, char **argv, void *target,
+                       aod_option_list_t *words, bool *given, aod_error_t *err) {
   bool only_words = false;
   for (int i = 0; i < argc; i++) {
     const char *word = argv[i];
@@ -74,7 +81,7 @@ int aod_options_parse(const aod_option_t *options, int argc, char **argv, void *
     } else if (!only_words && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
       return 1;
     } else if (!only_words && word[0] == '-' && word[1]) {
-      code = take(options, argc, argv, &i, target, err);
+      code = take(options, argc, argv, &i, target, given, err);
     } else if (words) {
       code = add(words, word, err);
     } else {
