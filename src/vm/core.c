@@ -29,17 +29,18 @@ static void copy_state(const aod_core_t *core, aod_core_state_t *to, const aod_c
   memcpy(to->dropped, from->dropped, (size_t)module->element_count + module->data_count);
 }
 
-static void alloc_state(const aod_core_t *core, aod_core_state_t *state) {
+static void alloc_state(const aod_core_t *core, uint32_t table_cap, aod_core_state_t *state) {
   const aod_wasm_module_t *module = &core->code->module;
   state->globals = aod_alloc((core->global_slots + 1) * sizeof *state->globals);
   state->tables = aod_alloc((core->own_tables + 1) * sizeof *state->tables);
   state->dropped = aod_alloc((size_t)module->element_count + module->data_count + 1);
   for (uint32_t i = 0; i < core->own_tables; i++) {
     const aod_wasm_limits_t *limits = &module->tables[module->imported_tables + i].limits;
+    uint64_t max = table_cap && table_cap < limits->max ? table_cap : limits->max;
     state->tables[i] =
         (aod_wasm_table_t){.entries = aod_alloc((limits->min + 1) * sizeof(aod_wasm_ref_t)),
                            .count = (uint32_t)limits->min,
-                           .max = limits->max > UINT32_MAX ? UINT32_MAX : (uint32_t)limits->max};
+                           .max = max > UINT32_MAX ? UINT32_MAX : (uint32_t)max};
   }
 }
 
@@ -202,7 +203,7 @@ static void point_at_own(aod_core_t *core) {
     core->wasm.tables[module->imported_tables + i] = &core->state.tables[i];
 }
 
-static aod_core_t *allocate(const aod_code_t *code) {
+static aod_core_t *allocate(const aod_code_t *code, const aod_core_options_t *options) {
   const aod_wasm_module_t *module = &code->module;
   aod_core_t *core = aod_alloc(sizeof *core);
   core->code = code;
@@ -214,8 +215,8 @@ static aod_core_t *allocate(const aod_code_t *code) {
   core->wasm.imports = aod_alloc((module->imported_functions + 1) * sizeof *core->wasm.imports);
   core->wasm.functions = aod_alloc((module->function_count + 1) * sizeof *core->wasm.functions);
   count_own(core);
-  alloc_state(core, &core->state);
-  alloc_state(core, &core->committed);
+  alloc_state(core, options->table_cap, &core->state);
+  alloc_state(core, options->table_cap, &core->committed);
   point_at_own(core);
   return core;
 }
@@ -223,9 +224,10 @@ static aod_core_t *allocate(const aod_code_t *code) {
 int aod_core_open(aod_core_t **core_out, const aod_code_t *code, const aod_extern_t *imports,
                   const aod_core_options_t *options, aod_error_t *err) {
   static const aod_core_options_t none = {0};
-  aod_core_t *core = allocate(code);
+  if (!options) options = &none;
+  aod_core_t *core = allocate(code, options);
   int rc = link_imports(core, imports, err);
-  if (rc == AOD_OK) rc = open_memory(core, options ? options : &none, err);
+  if (rc == AOD_OK) rc = open_memory(core, options, err);
   if (rc) {
     aod_core_close(core);
     return rc;

@@ -45,6 +45,7 @@ struct aod_core {
 typedef struct {
   const aod_image_t *image;  /* memory starts as this; NULL: as zeros */
   uint64_t memory_cap_bytes; /* 0: none but the module's own */
+  uint32_t table_cap;        /* entries that own tables may grow to; 0: none but the module's own */
 } aod_core_options_t;
 
 /* Allocate and link. `imports` has one entry for each import of the module, in its order, and is

@@ -13,7 +13,8 @@
 int aod_instance_open(aod_module_t *module, const aod_instance_options_t *options,
                       aod_instance_t **instance_out, aod_error_t *err) {
   aod_core_options_t core_options = {.image = &module->image,
-                                     .memory_cap_bytes = options->memory_cap_bytes};
+                                     .memory_cap_bytes = options->memory_cap_bytes,
+                                     .table_cap = AOD_PROCESS_TABLE_MAX};
   aod_instance_t *instance = aod_alloc(sizeof *instance);
   int rc = aod_core_open(&instance->core, module->code, module->imports, &core_options, err);
   if (rc) {

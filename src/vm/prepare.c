@@ -80,7 +80,8 @@ static int run(aod_module_t *module, aod_error_t *err) {
 }
 
 int aod__module_prepare(aod_module_t *module, aod_error_t *err) {
-  int rc = aod_core_open(&module->zero, module->code, module->imports, NULL, err);
+  aod_core_options_t options = {.table_cap = AOD_PROCESS_TABLE_MAX};
+  int rc = aod_core_open(&module->zero, module->code, module->imports, &options, err);
   if (rc == AOD_OK) rc = run(module, err);
   if (rc) return rc;
   aod_core_commit(module->zero);

@@ -7,6 +7,11 @@
 
 #include <pthread.h>
 
+/* Tables are copied whole at each commit and rollback. Real modules have one of at most 1,064
+ * entries. */
+#define AOD_PROCESS_TABLE_MAX  65536 /* entries */
+#define AOD_PROCESS_TABLES_MAX 16
+
 /* What the host keeps from message to message. */
 typedef struct {
   int32_t temp_ret;

@@ -55,6 +55,17 @@ static int link_host(aod_module_t *module, aod_error_t *err) {
   return aod_host_find_exports(decoded, module->format, &module->exports, err);
 }
 
+static int check_tables(const aod_wasm_module_t *decoded, aod_error_t *err) {
+  uint64_t entries = 0;
+  for (uint32_t i = 0; i < decoded->table_count; i++) entries += decoded->tables[i].limits.min;
+  if (entries <= AOD_PROCESS_TABLE_MAX && decoded->table_count <= AOD_PROCESS_TABLES_MAX)
+    return AOD_OK;
+  return aod_fail(err, AOD_ELIMIT,
+                  "the module has %u tables with %llu entries, of %d and %d that are offered",
+                  decoded->table_count, (unsigned long long)entries, AOD_PROCESS_TABLES_MAX,
+                  AOD_PROCESS_TABLE_MAX);
+}
+
 /* Imports are looked at before the compiler is started: what cannot run fails at once. */
 static int check_host(aod_slice_t wasm, const aod_format_t *format, aod_error_t *err) {
   aod_wasm_module_t decoded;
@@ -63,6 +74,7 @@ static int check_host(aod_slice_t wasm, const aod_format_t *format, aod_error_t 
   if (rc) return rc;
   aod_extern_t *imports = aod_alloc((decoded.import_count + 1) * sizeof *imports);
   rc = aod_host_link(&decoded, format, imports, err);
+  if (rc == AOD_OK) rc = check_tables(&decoded, err);
   if (rc == AOD_OK) rc = aod_host_find_exports(&decoded, format, &exports, err);
   free(imports);
   aod_wasm_module_free(&decoded);

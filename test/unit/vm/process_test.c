@@ -478,6 +478,16 @@ static void test_exports_refused(void **state) {
   aod_buf_free(&wasm);
 }
 
+/* Tables are copied with each message, so they must not be huge. */
+static void test_tables_refused(void **state) {
+  (void)state;
+  const char *parts[] = {
+      imports, imports_new, exports_common, exports_new, "(table $huge 65533 65533 funcref)", body};
+  aod_buf_t wasm = assemble(parts, 6, true);
+  expect_refusal(aod_buf_slice(&wasm), FORMAT_64, AOD_ELIMIT, "2 tables with 65537 entries");
+  aod_buf_free(&wasm);
+}
+
 static void test_formats_refused(void **state) {
   (void)state;
   aod_buf_t wasm = module_for(FORMAT_64);
@@ -557,8 +567,8 @@ int main(void) {
       cmocka_unit_test(test_growth),          cmocka_unit_test(test_growth_undone),
       cmocka_unit_test(test_output),          cmocka_unit_test(test_message_beyond_stack),
       cmocka_unit_test(test_memory_cap),      cmocka_unit_test(test_imports_refused),
-      cmocka_unit_test(test_exports_refused), cmocka_unit_test(test_formats_refused),
-      cmocka_unit_test(test_threads),
+      cmocka_unit_test(test_exports_refused), cmocka_unit_test(test_tables_refused),
+      cmocka_unit_test(test_formats_refused), cmocka_unit_test(test_threads),
   };
   return cmocka_run_group_tests(tests, open_vm, close_vm);
 }
