@@ -30,6 +30,9 @@ static void finish_result(result_job_t *job, int code, aod_error_t *err) {
     aod_cu_t *cu = job->process->cu;
     aod_results_flush(cu->results);
     code = read_stored(cu, job->process->id, job->nonce, &job->call->body, err);
+    if (code == AOD_ENOTFOUND) /* evaluated, but not kept: to try again is right, to give up not */
+      code = aod_fail(err, AOD_EIO, "the result of nonce %llu could not be stored",
+                      (unsigned long long)job->nonce);
   }
   job->call->done(job->call, code, err);
   free(job);

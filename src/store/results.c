@@ -109,11 +109,13 @@ int aod_results_get(aod_results_t *results, const uint8_t process[32], uint64_t 
 int aod_results_next_nonce(aod_results_t *results, const uint8_t process[32], uint64_t *nonce,
                            aod_error_t *err) {
   aod_db_connection_t *connection = aod_db_acquire(results->db);
-  sqlite3_stmt *statement = aod_db_prepare(
-      connection, "SELECT nonce FROM result WHERE process = ? ORDER BY nonce DESC LIMIT 1");
+  sqlite3_stmt *statement =
+      aod_db_prepare(connection, "SELECT count(*), max(nonce) FROM result WHERE process = ?");
   aod_db_bind(statement, 1, aod_slice(process, 32));
   int row = aod_db_step(statement, err);
-  *nonce = row == 1 ? (uint64_t)sqlite3_column_int64(statement, 0) + 1 : 0;
+  int64_t count = row == 1 ? sqlite3_column_int64(statement, 0) : 0;
+  bool complete = count > 0 && sqlite3_column_int64(statement, 1) == count - 1;
+  *nonce = complete ? (uint64_t)count : 0;
   aod_db_reset(statement);
   aod_db_release(results->db, connection);
   return row < 0 ? row : AOD_OK;

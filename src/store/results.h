@@ -35,7 +35,8 @@ void aod_results_flush(aod_results_t *results);
 /* Readers: any thread, results in `arena`. */
 int aod_results_get(aod_results_t *results, const uint8_t process[32], uint64_t nonce,
                     aod_arena_t *arena, aod_evaluated_t *evaluated, aod_error_t *err);
-/* The nonce after the highest stored one; 0 when none is stored. */
+/* The nonce after the highest stored one, so that all below it can be read; 0 when none is stored
+ * or one is missing, which a full disk can bring about. */
 int aod_results_next_nonce(aod_results_t *results, const uint8_t process[32], uint64_t *nonce,
                            aod_error_t *err);
 /* Evaluations without Error with after < timestamp <= to, ordered by time, at most `limit`. */

@@ -1,6 +1,6 @@
 #include "support/compute.h"
 
-#include "base/json.h"
+#include <sqlite3.h>
 
 static int before_each(void **state) {
   (void)state;
@@ -138,6 +138,28 @@ static void lost_results_are_computed_again(void **state) {
   for (int i = 0; i < 3; i++) assert_string_equal(ask(process, ids[i]), counted(i + 2));
 }
 
+/* Run SQL on the results behind the unit's back. */
+static void results_execute(const char *sql) {
+  sqlite3 *sqlite;
+  assert_int_equal(sqlite3_open(test_path(compute_dir, "cu.db"), &sqlite), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(sqlite);
+}
+
+static void a_result_that_could_not_be_stored_comes_after_a_restart(void **state) {
+  (void)state;
+  const uint8_t *process = counter(), *ids[3];
+  for (int i = 0; i < 3; i++) ids[i] = message_add(process, "c");
+  ask(process, process);
+  results_execute("CREATE TRIGGER full BEFORE INSERT ON result WHEN NEW.nonce = 2"
+                  " BEGIN SELECT RAISE(ABORT, 'disk is full'); END");
+  check_ask_fails(process, ids[1], AOD_EIO, "nonce 2 could not be stored");
+  assert_string_equal(ask(process, ids[2]), counted(4));
+  results_execute("DROP TRIGGER full");
+  cu_reopen();
+  for (int i = 0; i < 3; i++) assert_string_equal(ask(process, ids[i]), counted(i + 2));
+}
+
 /* ---- messages as the process sees them ---- */
 
 static void a_process_sees_its_message(void **state) {
@@ -251,6 +273,7 @@ int main(void) {
       CU_TEST(an_endless_message_ends_at_the_compute_limit),
       CU_TEST(a_restart_changes_no_result),
       CU_TEST(lost_results_are_computed_again),
+      CU_TEST(a_result_that_could_not_be_stored_comes_after_a_restart),
       CU_TEST(a_process_sees_its_message),
       CU_TEST(an_assigned_transaction_comes_from_arweave),
       CU_TEST(a_message_of_another_process_can_be_assigned),
