@@ -63,6 +63,11 @@ int aod__compiler_find(const char *wanted, aod_buf_t *path, aod_error_t *err) {
                   wanted ? wanted : "clang and cc");
 }
 
+/* LLVM's x86 backend folds a volatile load into a conditional move and then makes a branch of that,
+ * behind which the load happens on one way only; but a load must trap whether its value is needed
+ * or not. Other compilers do not know the option and do not need it. */
+static const char workaround[] = "-mllvm -x86-cmov-converter=0";
+
 /* ---- running ---- */
 
 typedef struct {
@@ -129,7 +134,7 @@ static int complain(const char *compiler, const char *complaints, aod_error_t *e
 /* ---- parts ---- */
 
 typedef struct {
-  const char *compiler, *directory, *options;
+  const char *compiler, *directory, *options, *workaround;
   const aod_c_source_t *source;
   aod_arena_t arena;
 } job_t;
@@ -151,12 +156,24 @@ static pid_t start_part(job_t *job, uint32_t part) {
   command_t command = {0};
   add(&command, job->compiler);
   add_words(&command, &job->arena, job->options);
+  add_words(&command, &job->arena, job->workaround);
   add(&command, "-c");
   add(&command, part_path(job, part, "c"));
   add(&command, "-o");
   add(&command, part_path(job, part, "o"));
   add(&command, NULL);
   return start(&command, job->directory, part_path(job, part, "txt"));
+}
+
+/* Whether the compiler takes the option: ask it. */
+static bool needs_workaround(job_t *job) {
+  command_t command = {0};
+  add(&command, job->compiler);
+  add_words(&command, &job->arena, workaround);
+  add_words(&command, &job->arena, "-x c -c /dev/null -o");
+  add(&command, part_path(job, 0, "probe"));
+  add(&command, NULL);
+  return succeeded(start(&command, job->directory, part_path(job, 0, "txt")));
 }
 
 /* All parts, `jobs` at a time; the first failure stops the rest. */
@@ -196,6 +213,7 @@ int aod__compile(const char *compiler, aod_tier_t tier, const aod_c_source_t *so
                .directory = directory,
                .options = aod__compiler_flags(tier),
                .source = source};
+  job.workaround = needs_workaround(&job) ? workaround : "";
   int rc = compile_parts(&job, err);
   if (!rc) rc = link_parts(&job, output, err);
   aod_arena_free(&job.arena);
