@@ -10,8 +10,9 @@
  * marked card means "may differ", never "differs": a mark beyond the current size (of a store that
  * then faulted) stays where it is and costs one needless copy at most.
  *
- * Cost of commit and rollback: one pass over the card bytes of the current size (28 KB for 110 MiB,
- * about a microsecond) and the marked cards. */
+ * Cost of commit and rollback: one pass over the card bytes of the current size (measured: 1.5 us
+ * for 68 MiB of memory, 36 us for 16 GiB) and the marked cards (50 us for the 1.1 MB that an aos
+ * message marks). */
 #include "vm/memory.h"
 
 #include "vm/abi.h"

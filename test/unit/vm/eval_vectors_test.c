@@ -22,7 +22,9 @@
 #define PROBLEMS_SHOWN 5
 
 typedef struct {
-  const char *vectors, *module, *skip; /* skip: why it cannot run yet */
+  const char *vectors, *module;
+  const char *skip; /* why it cannot run yet */
+  bool slow;        /* minutes to compile: only when $AOD_SLOW_TESTS is set */
 } script_t;
 
 static const script_t scripts[] = {
@@ -32,8 +34,8 @@ static const script_t scripts[] = {
     {"aos2_0_3", "aos2_0_3", NULL},
     {"aos2_0_6", "aos2_0_6", NULL},
     {"aos2_0_4_32", "aos2_0_4_32", NULL},
-    {"sqlite", "sqlite", "SIMD is not translated yet"},
-    {"llama", "llama", "SIMD is not translated yet"},
+    {"sqlite", "sqlite", NULL, true},
+    {"llama", "llama", NULL, true},
     {"aos2_0_6.metered", "aos2_0_6", "metering formats are not offered yet"},
     {"aos2_0_4_32.metered", "aos2_0_4_32", "metering formats are not offered yet"},
     {"aos2_0_6.weavedrive", "aos2_0_6", "WeaveDrive is not offered yet"},
@@ -249,6 +251,8 @@ static void test_script(void **state) {
   aod_buf_t wasm = {0}, lines = {0};
   char path[4096];
   const char *reason = script->skip;
+  if (script->slow && !getenv("AOD_SLOW_TESTS"))
+    reason = "compiling its module takes minutes; set AOD_SLOW_TESTS to run it";
   if (!reason && !find_module(script->module, &wasm)) reason = "its module is not there";
   if (reason) {
     print_message("SKIPPED %s.jsonl: %s\n", script->vectors, reason);
