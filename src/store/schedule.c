@@ -236,14 +236,24 @@ int aod_schedule_after(aod_schedule_t *schedule, uint64_t after, size_t limit, a
   return read_all(schedule, connection, statement, arena, records, err);
 }
 
-int aod_schedule_published(aod_schedule_t *schedule, uint64_t *seq, aod_error_t *err) {
+/* The number in the one row that `sql` gives. */
+static int read_number(aod_schedule_t *schedule, const char *sql, uint64_t *number,
+                       aod_error_t *err) {
   aod_db_connection_t *connection = aod_db_acquire(schedule->db);
-  sqlite3_stmt *statement = aod_db_prepare(connection, "SELECT seq FROM publisher");
+  sqlite3_stmt *statement = aod_db_prepare(connection, sql);
   int row = aod_db_step(statement, err);
-  if (row == 1) *seq = (uint64_t)sqlite3_column_int64(statement, 0);
+  if (row == 1) *number = (uint64_t)sqlite3_column_int64(statement, 0);
   aod_db_reset(statement);
   aod_db_release(schedule->db, connection);
   return row < 0 ? row : AOD_OK;
+}
+
+int aod_schedule_published(aod_schedule_t *schedule, uint64_t *seq, aod_error_t *err) {
+  return read_number(schedule, "SELECT seq FROM publisher", seq, err);
+}
+
+int aod_schedule_newest(aod_schedule_t *schedule, uint64_t *seq, aod_error_t *err) {
+  return read_number(schedule, "SELECT coalesce(max(seq), 0) FROM record", seq, err);
 }
 
 typedef struct {

@@ -78,6 +78,8 @@ int aod_schedule_range(aod_schedule_t *schedule, const uint8_t *process, aod_ran
 int aod_schedule_after(aod_schedule_t *schedule, uint64_t after, size_t limit, aod_arena_t *arena,
                        aod_records_t *records, aod_error_t *err);
 int aod_schedule_published(aod_schedule_t *schedule, uint64_t *seq, aod_error_t *err);
+/* The seq of the last record, 0 when there is none. */
+int aod_schedule_newest(aod_schedule_t *schedule, uint64_t *seq, aod_error_t *err);
 int aod_schedule_set_published(aod_schedule_t *schedule, uint64_t seq, aod_error_t *err);
 
 #endif

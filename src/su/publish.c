@@ -138,6 +138,7 @@ int aod__su_publisher_open(aod_su_publisher_t **out, aod_su_t *su, bool bundles,
   publisher->su = su;
   publisher->bundles = bundles;
   int code = aod_schedule_published(su->schedule, &publisher->seq, err);
+  if (code == AOD_OK) code = aod_schedule_newest(su->schedule, &publisher->newest, err);
   if (code != AOD_OK) {
     free(publisher);
     return code;

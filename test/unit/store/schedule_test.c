@@ -286,6 +286,8 @@ static void the_publisher_reads_all_processes_in_order_of_arrival(void **state) 
 static void everything_is_there_after_reopening(void **state) {
   (void)state;
   uint64_t place = 99;
+  check_ok(aod_schedule_newest(schedule, &place, &err), &err);
+  assert_int_equal(place, 0);
   fill('P', 3);
   check_ok(aod_schedule_published(schedule, &place, &err), &err);
   assert_int_equal(place, 0);
@@ -294,6 +296,8 @@ static void everything_is_there_after_reopening(void **state) {
   open_schedule();
   check_ok(aod_schedule_published(schedule, &place, &err), &err);
   assert_int_equal(place, 2);
+  check_ok(aod_schedule_newest(schedule, &place, &err), &err);
+  assert_int_equal(place, 3);
   check_range(AOD_BY_NONCE, 0, INT64_MAX, 100, "0 1 2 ");
 }
 

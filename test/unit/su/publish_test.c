@@ -98,6 +98,19 @@ static void closing_publishes_what_it_can(void **state) {
   check_published(process, 2);
 }
 
+static void after_a_restart_one_can_wait_for_what_was_acknowledged_before(void **state) {
+  (void)state;
+  const uint8_t *process = post(process_item(user, "MODULE", "lua"));
+  gateway_wait(&gateway, 2);
+  gateway_fail_next(&gateway, 1000);
+  post(message_item(user, process, "x"));
+  aod_su_close(su);
+  gateway_fail_next(&gateway, 1);
+  open_su();
+  aod_su_await_published(su, 30000);
+  check_published(process, 2);
+}
+
 static void a_restart_publishes_the_rest_once(void **state) {
   (void)state;
   const uint8_t *process = post(process_item(user, "MODULE", "lua"));
@@ -162,6 +175,7 @@ int main(void) {
       SU_TEST(every_record_is_published_in_order),
       SU_TEST(a_gateway_that_is_away_delays_nobody_and_gets_everything_later),
       SU_TEST(closing_publishes_what_it_can),
+      SU_TEST(after_a_restart_one_can_wait_for_what_was_acknowledged_before),
       SU_TEST(a_restart_publishes_the_rest_once),
       SU_TEST(a_record_is_published_as_a_bundle_where_that_is_wanted),
   };
