@@ -1,4 +1,6 @@
 /* What an Arweave node tells about itself and its blocks. */
+#include <pthread.h>
+
 #include "ar/files.h"
 #include "ar/index.h"
 #include "ar/json.h"
@@ -144,13 +146,21 @@ void aod__ar_get_block_by_hash(aod_request_t *request, void *unit) {
 
 /* ---- starting over ---- */
 
+static int reset(aod_ar_t *ar, aod_error_t *err) {
+  int code = aod__index_reset(ar, err);
+  if (code == AOD_OK) code = aod__files_clear(ar, err);
+  if (code == AOD_OK && ar->options.refill) code = ar->options.refill(ar->options.neighbour, err);
+  return code;
+}
+
+/* One at a time: whoever refills does not expect company. */
 void aod__ar_get_reset(aod_request_t *request, void *unit) {
-  aod_ar_t *ar = unit;
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   aod_error_t err;
-  if (!aod__ar_may_rewrite(request, ar)) return;
-  int code = aod__index_reset(ar, &err);
-  if (code == AOD_OK) code = aod__files_clear(ar, &err);
-  if (code == AOD_OK && ar->options.refill) code = ar->options.refill(ar->options.neighbour, &err);
+  if (!aod__ar_may_rewrite(request, unit)) return;
+  pthread_mutex_lock(&lock);
+  int code = reset(unit, &err);
+  pthread_mutex_unlock(&lock);
   if (code == AOD_OK)
     aod_respond(request, 200, "text/plain", AOD_TEXT("reset done"));
   else

@@ -7,6 +7,7 @@
 
 /* argv begins after the command's name. Returns the exit code. */
 int aod_command_dev(int argc, char **argv);
+int aod_command_gateway(int argc, char **argv);
 int aod_command_module(int argc, char **argv);
 int aod_command_wallet(int argc, char **argv);
 int aod_command_item(int argc, char **argv);

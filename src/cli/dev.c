@@ -1,8 +1,5 @@
 /* aod dev: start a network, say how to use it, run until told to stop. */
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -10,6 +7,7 @@
 #include "base/json.h"
 #include "base/options.h"
 #include "cli/command.h"
+#include "cli/serve.h"
 #include "node/network.h"
 
 typedef struct {
@@ -104,44 +102,7 @@ static int write_ports_file(const aod_network_info_t *info, const char *path, ao
   return code;
 }
 
-/* ---- stopping ---- */
-
-static sigset_t stop_signals(void) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  return set;
-}
-
-static void *exit_at_second_signal(void *unused) {
-  (void)unused;
-  sigset_t set = stop_signals();
-  int number;
-  sigwait(&set, &number);
-  _exit(128 + number);
-}
-
-static void wait_for_stop(void) {
-  sigset_t set = stop_signals();
-  int number;
-  sigwait(&set, &number);
-  pthread_t thread;
-  aod_assert(pthread_create(&thread, NULL, exit_at_second_signal, NULL) == 0);
-  pthread_detach(thread);
-  printf("\nstopping: finishing what was accepted\n");
-  fflush(stdout);
-}
-
 /* ---- the command ---- */
-
-/* Connections are descriptors, and a server takes a share of what the process may have. */
-static void raise_descriptor_limit(void) {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 static int run(const dev_options_t *options, int64_t started_us, aod_error_t *err) {
   aod_network_options_t network_options = {.host = options->host,
@@ -156,7 +117,7 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
   const aod_network_info_t *info = aod_network_info(network);
   print_banner(info, aod_clock_monotonic_us() - started_us);
   if (options->ports_file) code = write_ports_file(info, options->ports_file, err);
-  if (code == AOD_OK) wait_for_stop();
+  if (code == AOD_OK) aod_serve_wait();
   aod_network_close(network);
   return code;
 }
@@ -175,9 +136,7 @@ int aod_command_dev(int argc, char **argv) {
     return 0;
   }
   if (code != AOD_OK) return aod_command_fail("dev", &err);
-  sigset_t set = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread: they inherit it */
-  raise_descriptor_limit();
+  aod_serve_prepare();
   code = run(&options, started_us, &err);
   return code == AOD_OK ? 0 : aod_command_fail("dev", &err);
 }

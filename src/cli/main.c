@@ -9,6 +9,7 @@ static const struct {
   int (*run)(int argc, char **argv);
 } commands[] = {
     {"dev", "a whole AO network in this process, ready for clients", aod_command_dev},
+    {"gateway", "an Arweave gateway and bundler by themselves", aod_command_gateway},
     {"module", "compile modules ahead of their first use", aod_command_module},
     {"wallet", "make keys and tell about them", aod_command_wallet},
     {"item", "inspect, verify and sign data items", aod_command_item},

@@ -2,7 +2,10 @@
 
 #include "arweave/base64url.h"
 #include "arweave/hash.h"
+#include "base/file.h"
 #include "base/json.h"
+
+enum { WALLET_BYTES_MAX = 65536 };
 
 #define ACCOUNTS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
 #define X(n)        extern const char aod_embedded_account##n[];
@@ -35,5 +38,18 @@ int aod_jwk_address(aod_slice_t jwk, char address[44], aod_error_t *err) {
   aod_id_encode(digest, address);
   aod_buf_free(&modulus);
   json_decref(json);
+  return code;
+}
+
+int aod_unit_wallet_load(const char *path, aod_signer_t **signer, aod_error_t *err) {
+  aod_buf_t text = {0};
+  int code = AOD_OK;
+  if (path)
+    code = aod_file_read(path, WALLET_BYTES_MAX, &text, err);
+  else
+    aod_buf_append(&text, aod_test_node_jwk());
+  if (code == AOD_OK) code = aod_signer_from_jwk(aod_buf_slice(&text), signer, err);
+  if (code != AOD_OK && path && err) aod_error_prefix(err, "wallet %s", path);
+  aod_buf_free(&text);
   return code;
 }

@@ -2,13 +2,10 @@
  * and close bottom up. A failed open closes what it had opened and returns the reason. */
 #include "node/network.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "ar/ar.h"
@@ -21,12 +18,13 @@
 #include "mu/mu.h"
 #include "node/cache.h"
 #include "node/gateway.h"
+#include "node/home.h"
 #include "node/keys.h"
 #include "node/known_modules.h"
 #include "su/su.h"
 #include "vm/vm.h"
 
-enum { WALLET_BYTES_MAX = 65536, MODULE_BYTES_MAX = 64 << 20 };
+enum { MODULE_BYTES_MAX = 64 << 20 };
 enum { REQUEST_GRACE_MS = 10000, OUTBOX_GRACE_MS = 10000, PUBLISH_GRACE_MS = 1000 };
 enum { LOCATION_TTL_MS = 3600000 };
 
@@ -36,7 +34,7 @@ struct aod_network {
   aod_network_options_t options;
   aod_arena_t arena; /* what info points to */
   aod_network_info_t info;
-  int lock_fd;
+  aod_home_t home;
   int listen_fds[AOD_PORTS];
   aod_signer_t *signer;
   aod_ar_t *ar;
@@ -53,7 +51,7 @@ const aod_network_info_t *aod_network_info(const aod_network_t *network) {
 }
 
 static char *path_in_data(aod_network_t *network, const char *name) {
-  return aod_arena_printf(&network->arena, "%s/%s", network->info.data_dir, name);
+  return aod_home_path(&network->home, name, &network->arena);
 }
 
 /* ---- ports, folder, wallet, accounts ---- */
@@ -73,47 +71,15 @@ static int listen_all(aod_network_t *network, aod_error_t *err) {
   return AOD_OK;
 }
 
-static int make_temporary_dir(aod_network_t *network, aod_error_t *err) {
-  const char *parent = getenv("TMPDIR");
-  char *path =
-      aod_arena_printf(&network->arena, "%s/aod-XXXXXX", parent && *parent ? parent : "/tmp");
-  if (!mkdtemp(path))
-    return aod_fail(err, AOD_EIO, "cannot make a temporary folder %s: %s", path, strerror(errno));
-  network->info.data_dir = path;
-  network->info.temporary = true;
-  return AOD_OK;
-}
-
 static int take_data_dir(aod_network_t *network, aod_error_t *err) {
-  const char *given = network->options.data_dir;
-  int code = AOD_OK;
-  if (given) {
-    code = aod_dir_create(given, err);
-    network->info.data_dir = (char *)aod_arena_copy(&network->arena, aod_text(given)).ptr;
-  } else {
-    code = make_temporary_dir(network, err);
-  }
-  if (code != AOD_OK) return code;
-  const char *path = path_in_data(network, "lock");
-  network->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (network->lock_fd < 0)
-    return aod_fail(err, AOD_EIO, "cannot write in the data folder: %s: %s", path, strerror(errno));
-  if (flock(network->lock_fd, LOCK_EX | LOCK_NB) == 0) return AOD_OK;
-  return aod_fail(err, AOD_EUNAVAILABLE, "the data folder %s is in use by another aod",
-                  network->info.data_dir);
+  int code = aod_home_take(&network->home, network->options.data_dir, &network->arena, err);
+  network->info.data_dir = network->home.dir;
+  network->info.temporary = network->home.temporary;
+  return code;
 }
 
 static int load_wallet(aod_network_t *network, aod_error_t *err) {
-  const char *path = network->options.wallet;
-  aod_buf_t text = {0};
-  int code = AOD_OK;
-  if (path)
-    code = aod_file_read(path, WALLET_BYTES_MAX, &text, err);
-  else
-    aod_buf_append(&text, aod_test_node_jwk());
-  if (code == AOD_OK) code = aod_signer_from_jwk(aod_buf_slice(&text), &network->signer, err);
-  if (code != AOD_OK && path) aod_error_prefix(err, "wallet %s", path);
-  aod_buf_free(&text);
+  int code = aod_unit_wallet_load(network->options.wallet, &network->signer, err);
   if (code != AOD_OK) return code;
   uint8_t address[32];
   aod_signer_address(network->signer, address);
@@ -214,11 +180,14 @@ static int offer_file(aod_network_t *network, const char *path, aod_error_t *err
   return code == AOD_OK ? code : aod_error_prefix(err, "module %s", path);
 }
 
+/* Run again after a reset of the gateway: the list of names is then complete already. */
 static int offer_modules(aod_network_t *network, aod_error_t *err) {
-  size_t most = network->options.module_count;
-  for (const aod_known_module_t *row = aod_known_modules; row->name; row++) most++;
-  network->info.modules =
-      aod_arena_alloc(&network->arena, (most + 1) * sizeof *network->info.modules);
+  if (!network->info.modules) {
+    size_t most = network->options.module_count;
+    for (const aod_known_module_t *row = aod_known_modules; row->name; row++) most++;
+    network->info.modules =
+        aod_arena_alloc(&network->arena, (most + 1) * sizeof *network->info.modules);
+  }
   int code = offer_known_modules(network, err);
   for (size_t i = 0; i < network->options.module_count && code == AOD_OK; i++)
     code = offer_file(network, network->options.modules[i], err);
@@ -252,17 +221,6 @@ static void await_published(void *context) {
   if (network->su) aod_su_await_published(network->su, PUBLISH_GRACE_MS);
 }
 
-static int open_gateway(aod_network_t *network, aod_error_t *err) {
-  aod_ar_options_t options = {.path = path_in_data(network, "ar.db"),
-                              .network = "aod.LN.1",
-                              .signer = network->signer,
-                              .settle = await_published,
-                              .neighbour = network};
-  int code = aod_ar_open(&network->ar, &options, err);
-  if (code == AOD_OK) network->gateway = aod_gateway_direct(network->ar);
-  return code;
-}
-
 /* Tell where the scheduler answers, as other units and clients look it up. */
 static int announce_scheduler(aod_network_t *network, aod_error_t *err) {
   char *ttl = aod_arena_printf(&network->arena, "%d", LOCATION_TTL_MS);
@@ -276,6 +234,26 @@ static int announce_scheduler(aod_network_t *network, aod_error_t *err) {
   int code = aod_item_sign(&fields, network->signer, &raw, NULL, err);
   if (code == AOD_OK) code = aod_ar_put_item(network->ar, aod_buf_slice(&raw), err);
   aod_buf_free(&raw);
+  return code;
+}
+
+/* What a reset gateway must know again. The other units keep what they have. */
+static int refill(void *context, aod_error_t *err) {
+  int code = offer_modules(context, err);
+  return code == AOD_OK ? announce_scheduler(context, err) : code;
+}
+
+static int open_gateway(aod_network_t *network, aod_error_t *err) {
+  aod_ar_options_t options = {.path = path_in_data(network, "ar.db"),
+                              .network = "aod.LN.1",
+                              .signer = network->signer,
+                              .block_ms = AOD_BLOCK_MS,
+                              .resettable = network->home.temporary,
+                              .refill = refill,
+                              .settle = await_published,
+                              .neighbour = network};
+  int code = aod_ar_open(&network->ar, &options, err);
+  if (code == AOD_OK) network->gateway = aod_gateway_direct(network->ar);
   return code;
 }
 
@@ -340,7 +318,7 @@ static int open_all(aod_network_t *network, aod_error_t *err) {
 int aod_network_open(aod_network_t **out, const aod_network_options_t *options, aod_error_t *err) {
   aod_network_t *network = aod_alloc(sizeof *network);
   network->options = *options;
-  network->lock_fd = -1;
+  network->home = AOD_HOME_NONE;
   for (int i = 0; i < AOD_PORTS; i++) network->listen_fds[i] = -1;
   int code = open_all(network, err);
   if (code != AOD_OK) {
@@ -367,8 +345,7 @@ void aod_network_close(aod_network_t *network) {
   aod_signer_free(network->signer);
   for (int i = 0; i < AOD_PORTS; i++)
     if (network->listen_fds[i] >= 0) close(network->listen_fds[i]);
-  if (network->info.temporary) aod_dir_remove(network->info.data_dir, NULL);
-  if (network->lock_fd >= 0) close(network->lock_fd);
+  aod_home_release(&network->home);
   aod_arena_free(&network->arena);
   free(network);
 }
