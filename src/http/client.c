@@ -195,14 +195,11 @@ static void refuse_all(aod_client_t *client, transfer_t *queue) {
     unlink_running(client, transfer);
     refuse(transfer);
   }
-  do {
-    while (queue) {
-      transfer_t *transfer = queue;
-      queue = transfer->next;
-      refuse(transfer);
-    }
-    take_queue(client, &queue); /* what the refused ones submitted */
-  } while (queue);
+  while (queue) {
+    transfer_t *transfer = queue;
+    queue = transfer->next;
+    refuse(transfer);
+  }
 }
 
 static void *run(void *argument) {
@@ -239,17 +236,31 @@ int aod_client_open(aod_client_t **out, aod_error_t *err) {
   return AOD_OK;
 }
 
-void aod_client_close(aod_client_t *client) {
-  if (!client) return;
+void aod_client_stop(aod_client_t *client) {
   pthread_mutex_lock(&client->lock);
+  bool stopped = client->closing;
   client->closing = true;
   pthread_mutex_unlock(&client->lock);
+  if (stopped) return;
   curl_multi_wakeup(client->multi);
   pthread_join(client->thread, NULL);
+}
+
+void aod_client_close(aod_client_t *client) {
+  if (!client) return;
+  aod_client_stop(client);
   curl_multi_cleanup(client->multi);
   pthread_mutex_destroy(&client->lock);
   curl_global_cleanup();
   free(client);
+}
+
+static void enqueue(aod_client_t *client, transfer_t *transfer) {
+  if (client->queue_last)
+    client->queue_last->next = transfer;
+  else
+    client->queue_first = transfer;
+  client->queue_last = transfer;
 }
 
 void aod_client_submit(aod_client_t *client, aod_call_t *call) {
@@ -258,13 +269,13 @@ void aod_client_submit(aod_client_t *client, aod_call_t *call) {
   transfer->easy = curl_easy_init();
   aod_assert(transfer->easy);
   pthread_mutex_lock(&client->lock);
-  if (client->queue_last)
-    client->queue_last->next = transfer;
-  else
-    client->queue_first = transfer;
-  client->queue_last = transfer;
+  bool closing = client->closing;
+  if (!closing) enqueue(client, transfer);
   pthread_mutex_unlock(&client->lock);
-  curl_multi_wakeup(client->multi);
+  if (closing)
+    refuse(transfer);
+  else
+    curl_multi_wakeup(client->multi);
 }
 
 /* ---- waiting ---- */

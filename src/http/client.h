@@ -26,7 +26,8 @@ struct aod_call {
   size_t answer_max;  /* bytes of a body to take; 0: 1 MiB */
   int redirects_max;  /* how many to follow, body and method kept; 0: a redirect is an answer */
 
-  /* Once, on the client's thread, which must not be held up. May free the call. */
+  /* Once, on the client's thread, which must not be held up; when the client has stopped, on the
+   * submitter's. May free the call. */
   void (*done)(aod_call_t *call);
 
   /* What came of it. AOD_EUNAVAILABLE: no whole answer (refused, cut off, too late, too many
@@ -39,7 +40,9 @@ struct aod_call {
 };
 
 int aod_client_open(aod_client_t **client, aod_error_t *err);
-/* Calls that are under way end with AOD_ECLOSED. NULL is fine. */
+/* Calls that are under way, and those submitted from now on, end with AOD_ECLOSED. */
+void aod_client_stop(aod_client_t *client);
+/* The same, then release it: nobody may submit any more. NULL is fine. */
 void aod_client_close(aod_client_t *client);
 
 /* Any thread, `done` of another call included. */

@@ -345,10 +345,11 @@ static void closing_ends_what_is_under_way(void **state) {
   counted_t waiting = {.call = {.url = url_of("/wait"), .done = counted_done}, .left = &left};
   aod_client_submit(client, &waiting.call);
   await_arrival();
-  aod_client_close(client);
-  client = NULL;
+  aod_client_stop(client);
   assert_int_equal(left, 0);
   assert_int_equal(waiting.call.code, AOD_ECLOSED);
+  aod_call_t late = {.url = url_of("/echo")};
+  check_failure(&late, AOD_ECLOSED, "stopping");
 }
 
 int main(void) {
