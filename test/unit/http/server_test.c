@@ -552,7 +552,7 @@ static void close_races_with_answers(void **state) {
 static void post_stream(call_t *call, unit_t *unit, const char *header, size_t len) {
   aod_buf_t body = {0};
   aod_buf_reserve(&body, len);
-  memset(body.ptr, 1, len);
+  if (len > 0) memset(body.ptr, 1, len);
   body.len = len;
   call_prepare(call, unit->port, "/stream");
   if (header) call_header(call, header);
