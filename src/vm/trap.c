@@ -32,6 +32,11 @@
 #if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
 #define AOD_TSAN 1
 #include <sanitizer/tsan_interface.h>
+/* It believes that a handler which was left by a jump still runs. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) {
+  return "report_signal_unsafe=0";
+}
 #endif
 
 #define STACK_BYTES        ((size_t)1 << 30)

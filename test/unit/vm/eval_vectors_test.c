@@ -3,7 +3,8 @@
  *
  * The modules are not part of the repository. They are looked for in $AOD_MODULES, else in
  * <build>/modules; files whose module is missing are skipped, with a count at the end. Compiled
- * code is kept in <build>/modules-cache, so that only the first run takes minutes. */
+ * code is kept in <build>/modules-cache, so that only the first run takes minutes. With
+ * $AOD_FIRST_TIER the quickly compiled code is tried, which must give the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@
 #include "arweave/hash.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "vm/vm.h"
+#include "vm/process.h"
 
 #define PROBLEMS_SHOWN 5
 
@@ -277,7 +278,9 @@ static int open_vm(void **state) {
   (void)state;
   aod_vm_options_t options = {.cache_dir = AOD_BINARY_DIR "/modules-cache",
                               .on_compile = on_compile};
-  return aod_vm_open(&vm, &options, NULL);
+  int rc = aod_vm_open(&vm, &options, NULL);
+  if (rc == AOD_OK && getenv("AOD_FIRST_TIER")) vm->code_options.tier = AOD_TIER_FIRST;
+  return rc;
 }
 
 static int close_vm(void **state) {
