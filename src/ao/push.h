@@ -28,8 +28,20 @@ int aod_push_spawn(const json_t *entry, const aod_push_origin_t *origin, aod_are
 int aod_push_spawned(const json_t *entry, const aod_push_origin_t *origin, aod_slice_t child,
                      aod_arena_t *arena, aod_item_fields_t *fields, aod_error_t *err);
 
-/* An Assignments entry: the transaction and the processes (each 32 bytes in `processes`). */
-int aod_push_assignment(const json_t *entry, aod_arena_t *arena, uint8_t message[32],
-                        uint8_t (**processes)[32], size_t *count, aod_error_t *err);
+/* An Assignments entry. */
+typedef struct {
+  uint8_t message[32]; /* the transaction */
+  uint8_t (*processes)[32];
+  size_t count;        /* of processes */
+  bool base_layer;     /* BaseLayer is true */
+  aod_slice_t exclude; /* the names in Exclude, separated by commas */
+} aod_push_assignment_t;
+int aod_push_assignment(const json_t *entry, aod_arena_t *arena, aod_push_assignment_t *assignment,
+                        aod_error_t *err);
+
+/* The processes that a Messages entry is to be assigned to as well: its tag Assignments, an array
+ * of ids, or the same as JSON text, or ids separated by commas. As ids separated by commas, without
+ * what is no id; empty without such a tag. */
+aod_slice_t aod_push_copies(const json_t *entry, aod_arena_t *arena);
 
 #endif

@@ -40,7 +40,7 @@ void aod__delivery_free(aod_delivery_t *delivery) {
   free(delivery);
 }
 
-static void end(aod_delivery_t *delivery) {
+void aod__delivery_end(aod_delivery_t *delivery) {
   if (delivery->lane) aod__queue_leave(delivery);
   aod__delivery_free(delivery);
 }
@@ -60,7 +60,7 @@ void aod__delivery_run(aod_delivery_t *delivery, void (*step)(aod_delivery_t *))
     aod_error_t err;
     aod_fail(&err, AOD_ECLOSED, "the messenger is shutting down; send the item again");
     answer(delivery, AOD_ECLOSED, &err);
-    end(delivery);
+    aod__delivery_end(delivery);
     return;
   }
   delivery->step = step;
@@ -93,7 +93,7 @@ static void given_back(aod_outbox_return_t *returned, int code, const aod_error_
   int64_t due_ms = delivery->entry.due_ms;
   uint8_t lane[32];
   memcpy(lane, delivery->entry.lane, 32);
-  end(delivery);
+  aod__delivery_end(delivery);
   if (waits) aod__queue_notice(mu, lane, due_ms);
 }
 
@@ -143,7 +143,7 @@ static void settle_child(aod_delivery_t *child, bool stored) {
   }
   uint8_t lane[32];
   memcpy(lane, child->entry.lane, 32);
-  end(child);
+  aod__delivery_end(child);
   if (waits) aod__queue_notice(mu, lane, AOD_OUTBOX_NOW);
 }
 
@@ -156,7 +156,7 @@ static void children_stored(aod_outbox_change_t *change, int code, const aod_err
   }
   *change = (aod_outbox_change_t){0};          /* the children are gone or on their own */
   if (code == AOD_OK || code == AOD_ENOTFOUND) /* not found: somebody has done it already */
-    end(delivery);
+    aod__delivery_end(delivery);
   else
     fail(delivery, code, err);
 }
@@ -330,8 +330,11 @@ static void accepted(aod_outbox_change_t *change, int code, const aod_error_t *e
     aod__delivery_run(delivery, deliver);
     return;
   }
-  answer(delivery, code, err);
-  end(delivery);
+  aod_error_t known;
+  if (code == AOD_EEXISTS)
+    aod_fail(&known, code, "the messenger has this item already and carries it on");
+  answer(delivery, code, code == AOD_EEXISTS ? &known : err);
+  aod__delivery_end(delivery);
 }
 
 void aod__delivery_accept(aod_delivery_t *delivery) {

@@ -19,6 +19,8 @@ typedef struct {
   const aod_scheduler_t *scheduler;
   const aod_computer_t *computer;
   const aod_gateway_t *gateway;
+  bool push;    /* answer POST /push/:id/:number, by which anybody has a message pushed again */
+  bool metrics; /* answer GET /metrics */
 } aod_mu_options_t;
 
 /* Takes up what the last run left in the outbox. */

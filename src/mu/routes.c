@@ -12,8 +12,11 @@ static void respond_failure(aod_request_t *request, int code, const aod_error_t 
 }
 
 static void get_root(aod_request_t *request, void *unit) {
-  (void)unit;
-  aod_respond(request, 200, "text/html; charset=utf-8", AOD_TEXT("ao messenger unit"));
+  aod_slice_t ignored;
+  if (aod_request_query(request, "debug", &ignored))
+    aod__mu_get_traces(request, unit);
+  else
+    aod_respond(request, 200, "text/html; charset=utf-8", AOD_TEXT("ao messenger unit"));
 }
 
 static void respond_accepted(aod_request_t *request, const char *what, const uint8_t id[32]) {
@@ -75,6 +78,7 @@ static int read_item(aod_delivery_t *delivery, aod_slice_t body, aod_error_t *er
   entry->kind = is_process ? AOD_OUTBOX_SPAWN : AOD_OUTBOX_ITEM;
   memcpy(entry->id, item.id, 32);
   memcpy(entry->process, is_process ? item.id : item.target.ptr, 32);
+  memcpy(delivery->wallet, item.address, 32);
   return AOD_OK;
 }
 
@@ -104,15 +108,14 @@ static void assignment_answered(aod_delivery_t *delivery, int code, const aod_er
 
 static int read_assignment(aod_request_t *request, aod_slice_t process, aod_slice_t assign,
                            aod_outbox_entry_t *entry, aod_error_t *err) {
-  aod_slice_t ignored;
+  aod_slice_t base_layer;
   if (!aod_id_decode(process, entry->process))
     return aod_fail(err, AOD_EINPUT, "'process-id': \"%.*s\" is no 43-character id",
                     AOD_ARG(aod_slice_sub(process, 0, 100)));
   if (!aod_id_decode(assign, entry->id))
     return aod_fail(err, AOD_EINPUT, "'assign': \"%.*s\" is no 43-character id",
                     AOD_ARG(aod_slice_sub(assign, 0, 100)));
-  if (aod_request_query(request, "base-layer", &ignored))
-    return aod_fail(err, AOD_EUNSUPPORTED, "base-layer assignments are not supported yet");
+  entry->base_layer = aod_request_query(request, "base-layer", &base_layer);
   aod_request_query(request, "exclude", &entry->text);
   return AOD_OK;
 }
@@ -147,8 +150,47 @@ static void post_root(aod_request_t *request, void *unit) {
     post_item(request, unit);
 }
 
+/* ---- metrics ---- */
+
+#define METRIC(name) offsetof(aod_mu_metrics_t, name)
+static const aod_metric_t metrics_table[] = {
+    {"ao_mu_accepted", AOD_METRIC_COUNTER, "Items and assignments of clients that were scheduled",
+     METRIC(accepted)},
+    {"ao_mu_refused", AOD_METRIC_COUNTER, "Items and assignments of clients that were refused",
+     METRIC(refused)},
+    {"ao_mu_pushed", AOD_METRIC_COUNTER, "Outbox entries of processes that were scheduled",
+     METRIC(pushed)},
+    {"ao_mu_uploaded", AOD_METRIC_COUNTER, "Messages to wallets that were uploaded",
+     METRIC(uploaded)},
+    {"ao_mu_cranked", AOD_METRIC_COUNTER, "Results that were read", METRIC(cranked)},
+    {"ao_mu_retried", AOD_METRIC_COUNTER, "Attempts that failed and will be repeated",
+     METRIC(retried)},
+    {"ao_mu_parked", AOD_METRIC_COUNTER, "Entries that stay undelivered until somebody pushes them",
+     METRIC(parked)},
+    {"ao_mu_invalid", AOD_METRIC_COUNTER, "Entries of processes that cannot be sent",
+     METRIC(invalid)},
+    {"ao_mu_spilled", AOD_METRIC_COUNTER, "Entries that were put back to wait for their turn",
+     METRIC(spilled)},
+    {"ao_mu_loaded", AOD_METRIC_COUNTER, "Entries that were read back", METRIC(loaded)},
+    {"ao_mu_held", AOD_METRIC_GAUGE, "Entries in memory", METRIC(held)},
+    {0},
+};
+
+static void get_metrics(aod_request_t *request, void *unit) {
+  aod_mu_t *mu = unit;
+  if (!mu->metrics_enabled) {
+    aod_respond_error(request, 404, "Metrics not enabled");
+    return;
+  }
+  aod_buf_t text = {0};
+  aod_metrics_write(metrics_table, &mu->metrics, &text);
+  aod_respond_buf(request, 200, AOD_METRICS_CONTENT_TYPE, &text);
+}
+
 const aod_route_t aod_mu_routes[] = {
     {"GET", "/", get_root, 0},
     {"POST", "/", post_root, ITEM_BYTES_MAX},
+    {"POST", "/push/:id/:number", aod__mu_post_push, 0},
+    {"GET", "/metrics", get_metrics, 0},
     {NULL, NULL, NULL, 0},
 };

@@ -47,10 +47,11 @@ static void push(const json_t *entry, aod_arena_t *arena) {
     expect_protocol(&fields.tags, "Message");
     aod_assert(count_tags(&fields.tags, "Process", "CHILD") >= 1);
   }
-  uint8_t message[32], (*processes)[32];
-  size_t count;
-  if (aod_push_assignment(entry, arena, message, &processes, &count, &err) == AOD_OK)
-    aod_assert(count > 0);
+  aod_push_assignment_t assignment;
+  if (aod_push_assignment(entry, arena, &assignment, &err) == AOD_OK)
+    aod_assert(assignment.count > 0);
+  aod_slice_t copies = aod_push_copies(entry, arena);
+  aod_assert(copies.len == 0 || copies.len % 44 == 43);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

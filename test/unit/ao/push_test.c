@@ -165,21 +165,57 @@ static void the_parent_hears_of_its_child(void **state) {
 
 /* ---- assignments: units.md 2.5.3 ---- */
 
-static uint8_t message[32], (*processes)[32];
-static size_t count;
+static aod_push_assignment_t assigned;
 
 static int assignment(const char *text) {
-  return aod_push_assignment(parse(text), &items_arena, message, &processes, &count, &err);
+  return aod_push_assignment(parse(text), &items_arena, &assigned, &err);
 }
 
 static void an_assignment_names_a_message_and_processes(void **state) {
   (void)state;
   check_ok(assignment("{\"Message\":\"" ONES "\",\"Processes\":[\"" TWOS "\",\"" THREES "\"]}"),
            &err);
-  check_id(message, id_of(ONES));
-  assert_int_equal(count, 2);
-  check_id(processes[0], id_of(TWOS));
-  check_id(processes[1], id_of(THREES));
+  check_id(assigned.message, id_of(ONES));
+  assert_int_equal(assigned.count, 2);
+  check_id(assigned.processes[0], id_of(TWOS));
+  check_id(assigned.processes[1], id_of(THREES));
+  assert_false(assigned.base_layer);
+  assert_int_equal(assigned.exclude.len, 0);
+}
+
+static void an_assignment_may_exclude_fields_and_name_the_base_layer(void **state) {
+  (void)state;
+  check_ok(assignment("{\"Message\":\"" ONES "\",\"Processes\":[\"" TWOS
+                      "\"],\"BaseLayer\":true,\"Exclude\":[\"Data\",5,\"Tags\"]}"),
+           &err);
+  assert_true(assigned.base_layer);
+  check_text(assigned.exclude, "Data,Tags");
+}
+
+static void a_message_may_be_assigned_to_other_processes_too(void **state) {
+  (void)state;
+  static const struct {
+    const char *value, *ids;
+  } cases[] = {
+      {"[\"" TWOS "\",\"" THREES "\"]", TWOS "," THREES},
+      {"\"" TWOS ", " THREES "\"", TWOS "," THREES},
+      {"\"[\\\"" TWOS "\\\"]\"", TWOS},
+      {"[\"x\",5,\"" TWOS "\"]", TWOS},
+      {"\"forged\"", ""},
+      {"7", ""},
+      {"{}", ""},
+  };
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    const json_t *message = parse(aod_arena_printf(
+        &items_arena,
+        "{\"Target\":\"" ONES "\",\"Tags\":[{\"name\":\"Assignments\",\"value\":%s}]}",
+        cases[i].value));
+    check_text(aod_push_copies(message, &items_arena), cases[i].ids);
+    check_ok(aod_push_message(message, &origin, &items_arena, &fields, &err), &err);
+    aod_slice_t value;
+    assert_false(aod_tags_find(&fields.tags, "Assignments", &value));
+  }
+  check_text(aod_push_copies(parse("{\"Tags\":[]}"), &items_arena), "");
 }
 
 static void what_is_wrong_with_an_assignment_is_named(void **state) {
@@ -213,6 +249,8 @@ int main(void) {
       PUSH_TEST(what_is_wrong_with_a_spawn_is_named),
       PUSH_TEST(the_parent_hears_of_its_child),
       PUSH_TEST(an_assignment_names_a_message_and_processes),
+      PUSH_TEST(an_assignment_may_exclude_fields_and_name_the_base_layer),
+      PUSH_TEST(a_message_may_be_assigned_to_other_processes_too),
       PUSH_TEST(what_is_wrong_with_an_assignment_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,7 +128,7 @@ static aod_outbox_entries_t outbox(void) {
   aod_outbox_entries_t entries;
   close_mu();
   check_ok(aod_outbox_open(&box, test_path(dir, "mu.db"), &err), &err);
-  check_ok(aod_outbox_load(box, &items_arena, &entries, &err), &err);
+  check_ok(aod_outbox_list(box, 0, 1000, &items_arena, &entries, &err), &err);
   aod_outbox_close(box);
   return entries;
 }
