@@ -11,7 +11,7 @@
 #include "node/network.h"
 
 typedef struct {
-  const char *host, *data, *wallet, *ports_file;
+  const char *host, *data, *wallet, *ports_file, *upload, *upload_bundles;
   int64_t port_base;
   aod_option_list_t modules;
 } dev_options_t;
@@ -29,6 +29,11 @@ static const aod_option_t options_table[] = {
      "JWK of the units' wallet (default: a test wallet that everybody knows)", 0, 0},
     {"--module", AOD_OPTION_LIST, FIELD(modules), "FILE",
      "offer this Wasm module too; may be given several times", 0, 0},
+    {"--upload", AOD_OPTION_TEXT, FIELD(upload), "URL",
+     "send every record to this bundler too; what waits for it survives restarts", 0, 0},
+    {"--upload-bundles", AOD_OPTION_TEXT, FIELD(upload_bundles), "URL",
+     "send every record to this gateway too, in bundles that the units' wallet signs and pays", 0,
+     0},
     {"--ports-file", AOD_OPTION_TEXT, FIELD(ports_file), "FILE",
      "write URLs, addresses, modules and accounts there as JSON, once every port answers", 0, 0},
     {NULL, 0, 0, NULL, NULL, 0, 0},
@@ -41,7 +46,7 @@ static void write_info(const aod_network_info_t *info, aod_buf_t *json) {
   for (int i = 0; i < AOD_PORTS; i++)
     aod_json_key_string(json, aod_port_names[i], aod_text(info->urls[i]));
   aod_json_key_string(json, "scheduler", aod_text(info->address));
-  aod_json_key_string(json, "authority", aod_text(info->address));
+  aod_json_key_string(json, "authority", aod_text(info->authority));
   aod_json_key(json, "modules");
   aod_buf_byte(json, '{');
   for (size_t i = 0; i < info->module_count; i++)
@@ -69,7 +74,7 @@ static void print_banner(const aod_network_info_t *info, int64_t ready_us) {
   for (int i = 0; i < AOD_PORTS; i++) printf("  %-18s %s\n", labels[i], info->urls[i]);
   printf("  %-18s %s%s\n\n", "data", info->data_dir,
          info->temporary ? "  (removed at exit; --data DIR keeps it)" : "");
-  printf("  %-18s %s\n  %-18s %s\n\n", "scheduler", info->address, "authority", info->address);
+  printf("  %-18s %s\n  %-18s %s\n\n", "scheduler", info->address, "authority", info->authority);
   for (size_t i = 0; i < info->module_count; i++)
     printf("  %-18s %s  %s\n", i ? "" : "modules", info->modules[i].id, info->modules[i].name);
   printf("\n");
@@ -83,13 +88,13 @@ static void print_banner(const aod_network_info_t *info, int64_t ready_us) {
          "  const process = await ao.spawn({ module: '%s', scheduler: '%s', signer,\n"
          "    tags: [{ name: 'Authority', value: '%s' }] })\n",
          info->urls[AOD_PORT_MU], info->urls[AOD_PORT_CU], info->urls[AOD_PORT_AR],
-         info->accounts[0].jwk_path, module, info->address, info->address);
+         info->accounts[0].jwk_path, module, info->address, info->authority);
   printf("\naos console:\n\n"
          "  GATEWAY_URL=%s MU_URL=%s CU_URL=%s \\\n"
          "  SCHEDULER=%s AOS_MODULE=%s \\\n"
          "  aos --legacy --wallet %s --tag-name Authority --tag-value %s\n\n",
          info->urls[AOD_PORT_AR], info->urls[AOD_PORT_MU], info->urls[AOD_PORT_CU], info->address,
-         module, info->accounts[0].jwk_path, info->address);
+         module, info->accounts[0].jwk_path, info->authority);
   printf("Ctrl-C stops: it finishes what was accepted; a second one exits at once.\n");
   fflush(stdout);
 }
@@ -109,6 +114,8 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
                                            .port_base = options->port_base,
                                            .data_dir = options->data,
                                            .wallet = options->wallet,
+                                           .upload_url = options->upload,
+                                           .gateway_url = options->upload_bundles,
                                            .modules = options->modules.values,
                                            .module_count = options->modules.count};
   aod_network_t *network;

@@ -16,6 +16,7 @@ static const struct {
     {"bundle", "inspect, verify, pack and unpack bundles of items", aod_command_bundle},
     {"tx", "inspect, verify and sign transactions", aod_command_tx},
     {"deephash", "the hash that Arweave signs", aod_command_deephash},
+    {"uploads", "what waits to be carried to Arweave", aod_command_uploads},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "arweave/base64url.h"
+#include "arweave/scheme.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -217,6 +218,9 @@ static void fill_defaults(aod_uploader_options_t *options) {
 
 int aod_uploader_open(aod_uploader_t **out, const aod_uploader_options_t *options,
                       aod_error_t *err) {
+  int type = options->signer ? aod_signer_type(options->signer) : AOD_SCHEME_ARWEAVE;
+  if (type != AOD_SCHEME_ARWEAVE && type != AOD_SCHEME_ETHEREUM)
+    return aod_fail(err, AOD_EUNSUPPORTED, "the base layer knows RSA and secp256k1 wallets only");
   aod_uploader_t *uploader = aod_alloc(sizeof *uploader);
   uploader->options = *options;
   fill_defaults(&uploader->options);

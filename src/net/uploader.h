@@ -28,7 +28,8 @@ typedef struct {
   size_t bundle_bytes_max;               /* [8 MiB], unless one item alone has more */
 } aod_uploader_options_t;
 
-/* Takes up what the last run left. */
+/* Takes up what the last run left. AOD_EUNSUPPORTED for a signer whose transactions nobody takes.
+ */
 int aod_uploader_open(aod_uploader_t **uploader, const aod_uploader_options_t *options,
                       aod_error_t *err);
 /* What is unfinished stays in the outbox. NULL is fine. */

@@ -4,7 +4,7 @@
 
 static int find(void *context, const uint8_t id[32], aod_arena_t *arena, aod_item_t *item,
                 aod_error_t *err) {
-  aod_ar_t *ar = context;
+  aod_ar_t *ar = ((aod_direct_t *)context)->ar;
   aod_ar_item_t stored;
   int code = aod_ar_find(ar, id, arena, &stored, err);
   if (code != AOD_OK) return code;
@@ -47,25 +47,33 @@ static void uploaded(void *context, int code, const aod_error_t *err) {
   pthread_mutex_unlock(&uploading->lock);
 }
 
-static int upload(void *context, const aod_slice_t *raws, size_t count, aod_error_t *err) {
+static int store(aod_ar_t *ar, const aod_slice_t *raws, size_t count, aod_error_t *err) {
   uploading_t uploading = {.lock = PTHREAD_MUTEX_INITIALIZER,
                            .wake = PTHREAD_COND_INITIALIZER,
                            .left = count,
                            .err = err};
-  for (size_t i = 0; i < count; i++) aod_ar_submit_item(context, raws[i], uploaded, &uploading);
+  for (size_t i = 0; i < count; i++) aod_ar_submit_item(ar, raws[i], uploaded, &uploading);
   pthread_mutex_lock(&uploading.lock);
   while (uploading.left) pthread_cond_wait(&uploading.wake, &uploading.lock);
   pthread_mutex_unlock(&uploading.lock);
   return uploading.code;
 }
 
+static int upload(void *context, const aod_slice_t *raws, size_t count, aod_error_t *err) {
+  const aod_direct_t *direct = context;
+  int code = store(direct->ar, raws, count, err);
+  if (code != AOD_OK || !direct->uploader) return code;
+  return aod_uploader_add(direct->uploader, raws, count, err);
+}
+
 static uint64_t height(void *context) {
   int64_t blocks = 0;
-  return aod_ar_height(context, &blocks, NULL) == AOD_OK ? (uint64_t)blocks : 0;
+  return aod_ar_height(((aod_direct_t *)context)->ar, &blocks, NULL) == AOD_OK ? (uint64_t)blocks
+                                                                               : 0;
 }
 
 static int confirmations(void *context, const uint8_t id[32], uint64_t *count, aod_error_t *err) {
-  aod_ar_t *ar = context;
+  aod_ar_t *ar = ((aod_direct_t *)context)->ar;
   aod_arena_t arena = {0};
   aod_ar_item_t stored;
   int64_t newest;
@@ -84,7 +92,8 @@ static int blocks(void *context, uint64_t from_height, size_t limit, aod_arena_t
   size_t count;
   *list = (aod_block_list_t){0};
   if (from_height >= INT64_MAX) return AOD_OK;
-  int code = aod_ar_blocks(context, (int64_t)from_height, limit, arena, &found, &count, err);
+  int code = aod_ar_blocks(((aod_direct_t *)context)->ar, (int64_t)from_height, limit, arena,
+                           &found, &count, err);
   if (code != AOD_OK) return code;
   list->list = aod_arena_alloc(arena, (count + 1) * sizeof *list->list);
   for (size_t i = 0; i < count; i++)
@@ -94,8 +103,8 @@ static int blocks(void *context, uint64_t from_height, size_t limit, aod_arena_t
   return AOD_OK;
 }
 
-aod_gateway_t aod_gateway_direct(aod_ar_t *ar) {
-  return (aod_gateway_t){.context = ar,
+aod_gateway_t aod_gateway_direct(aod_direct_t *direct) {
+  return (aod_gateway_t){.context = direct,
                          .find = find,
                          .upload = upload,
                          .height = height,

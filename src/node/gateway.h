@@ -4,12 +4,19 @@
 
 #include "ao/units.h"
 #include "ar/ar.h"
+#include "net/uploader.h"
 
 /* How long transactions may be pending in the gateways that this program runs. Short enough to wait
  * for; long enough for tests that post, look at what is pending, and mine themselves. */
 enum { AOD_BLOCK_MS = 5000 };
 
-/* A table that calls `ar` directly; valid as long as `ar`. */
-aod_gateway_t aod_gateway_direct(aod_ar_t *ar);
+typedef struct {
+  aod_ar_t *ar;
+  aod_uploader_t *uploader; /* gets what is uploaded too; NULL: it stays here */
+} aod_direct_t;
+
+/* A table that calls `ar` directly; valid as long as `direct` and what it points to. An upload is
+ * on disk in both places when it returns; carrying it on is the uploader's. */
+aod_gateway_t aod_gateway_direct(aod_direct_t *direct);
 
 #endif

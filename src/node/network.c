@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ar/ar.h"
+#include "arweave/address.h"
 #include "arweave/base64url.h"
 #include "arweave/hash.h"
 #include "base/file.h"
@@ -16,6 +17,7 @@
 #include "cu/cu.h"
 #include "http/server.h"
 #include "mu/mu.h"
+#include "net/uploader.h"
 #include "node/cache.h"
 #include "node/gateway.h"
 #include "node/home.h"
@@ -38,6 +40,7 @@ struct aod_network {
   int listen_fds[AOD_PORTS];
   aod_signer_t *signer;
   aod_ar_t *ar;
+  aod_direct_t direct;
   aod_gateway_t gateway;
   aod_vm_t *vm;
   aod_su_t *su;
@@ -84,6 +87,7 @@ static int load_wallet(aod_network_t *network, aod_error_t *err) {
   uint8_t address[32];
   aod_signer_address(network->signer, address);
   aod_id_encode(address, network->info.address);
+  aod_owner_ao_address(aod_signer_owner(network->signer), network->info.authority);
   return AOD_OK;
 }
 
@@ -253,8 +257,24 @@ static int open_gateway(aod_network_t *network, aod_error_t *err) {
                               .settle = await_published,
                               .neighbour = network};
   int code = aod_ar_open(&network->ar, &options, err);
-  if (code == AOD_OK) network->gateway = aod_gateway_direct(network->ar);
+  network->direct.ar = network->ar;
+  network->gateway = aod_gateway_direct(&network->direct);
   return code;
+}
+
+/* From here on, what the units upload goes to somebody else as well. */
+static int open_uploader(aod_network_t *network, aod_error_t *err) {
+  const aod_network_options_t *given = &network->options;
+  if (!given->upload_url && !given->gateway_url) return AOD_OK;
+  if (given->upload_url && given->gateway_url)
+    return aod_fail(err, AOD_EUSAGE, "records go to a bundler or to a gateway, not to both");
+  if (!given->data_dir)
+    return aod_fail(err, AOD_EUSAGE, "say where to keep the records that wait: --data DIR");
+  aod_uploader_options_t options = {.path = path_in_data(network, "uploads.db"),
+                                    .url =
+                                        given->upload_url ? given->upload_url : given->gateway_url,
+                                    .signer = given->gateway_url ? network->signer : NULL};
+  return aod_uploader_open(&network->direct.uploader, &options, err);
 }
 
 static int open_scheduler(aod_network_t *network, aod_error_t *err) {
@@ -305,9 +325,9 @@ static int open_servers(aod_network_t *network, aod_error_t *err) {
 
 static int open_all(aod_network_t *network, aod_error_t *err) {
   static int (*const steps[])(aod_network_t *, aod_error_t *) = {
-      listen_all,     take_data_dir, load_wallet,    write_accounts,
-      open_vm,        open_gateway,  offer_modules,  announce_scheduler,
-      open_scheduler, open_computer, open_messenger, open_servers};
+      listen_all,    take_data_dir,  load_wallet,        write_accounts, open_vm,
+      open_gateway,  offer_modules,  announce_scheduler, open_uploader,  open_scheduler,
+      open_computer, open_messenger, open_servers};
   for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
     int code = steps[i](network, err);
     if (code != AOD_OK) return code;
@@ -340,6 +360,7 @@ void aod_network_close(aod_network_t *network) {
   aod_cu_close(network->cu);
   aod_su_close(network->su);
   aod_mu_close(network->mu);
+  aod_uploader_close(network->direct.uploader);
   aod_ar_close(network->ar);
   if (network->vm) aod_vm_close(network->vm);
   aod_signer_free(network->signer);

@@ -18,6 +18,8 @@ typedef struct {
   const char *wallet;         /* JWK file of the units' wallet; NULL: the well-known test wallet */
   const char *const *modules; /* files to offer besides the known ones */
   size_t module_count;
+  const char *upload_url;  /* a bundler that gets every record too; NULL: nobody */
+  const char *gateway_url; /* the same in bundles of our own, which the units' wallet pays */
 } aod_network_options_t;
 
 typedef struct {
@@ -33,7 +35,9 @@ typedef struct {
 /* What a user must know of a running network; strings live as long as the network. */
 typedef struct {
   char *urls[AOD_PORTS];
-  char address[44]; /* of the units' wallet: scheduler and authority at once */
+  char address[44];   /* of the units' wallet, under which the scheduler is looked up */
+  char authority[44]; /* what the messages that the messenger signs are from: the same address, but
+                       * of a secp256k1 wallet what AO calls it */
   const char *data_dir;
   bool temporary;
   aod_offered_module_t *modules;

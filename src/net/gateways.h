@@ -6,13 +6,13 @@
  * An item is put together from GraphQL's fields and its data, or cut out of the bundle that holds
  * it when the fields do not make it whole; a transaction is read from /tx and its data checked
  * against the data root. */
-#ifndef AOD_NET_REMOTE_H
-#define AOD_NET_REMOTE_H
+#ifndef AOD_NET_GATEWAYS_H
+#define AOD_NET_GATEWAYS_H
 
 #include "ao/units.h"
 #include "http/client.h"
 
-typedef struct aod_remote aod_remote_t;
+typedef struct aod_gateways aod_gateways_t;
 
 typedef struct {
   const char *const *urls; /* without slash at the end; asked in this order */
@@ -21,22 +21,22 @@ typedef struct {
   int rounds;         /* how often gateways that could not answer are asked; 0: 3 */
   int64_t pause_ms;   /* before the second round, doubled for each further one; 0: 500 */
   size_t data_max;    /* bytes of an item's data, or of the bundle around it; 0: 256 MiB */
-} aod_remote_options_t;
+} aod_gateways_options_t;
 
 /* The client must outlive it; the options are copied. AOD_EUSAGE without URLs. */
-int aod_remote_open(aod_remote_t **remote, aod_client_t *client,
-                    const aod_remote_options_t *options, aod_error_t *err);
-void aod_remote_close(aod_remote_t *remote); /* no call may be under way */
+int aod_gateways_open(aod_gateways_t **gateways, aod_client_t *client,
+                      const aod_gateways_options_t *options, aod_error_t *err);
+void aod_gateways_close(aod_gateways_t *gateways); /* no call may be under way */
 
 /* The verified item, all but `raw`, in `arena`. A base-layer transaction has its anchor (last_tx)
  * as anchor. Waits; any thread but the client's. AOD_ENOTFOUND: every gateway says that there is no
  * such thing; AOD_EUNAVAILABLE: some could not say, or did not tell the truth; the message tells
  * what each of them did. */
-int aod_remote_find(aod_remote_t *remote, const uint8_t id[32], aod_arena_t *arena,
-                    aod_item_t *item, aod_error_t *err);
+int aod_gateways_find(aod_gateways_t *gateways, const uint8_t id[32], aod_arena_t *arena,
+                      aod_item_t *item, aod_error_t *err);
 
 /* The newest block's height as last heard; asked anew when that is some seconds ago. 0: nobody has
  * answered yet. */
-uint64_t aod_remote_height(aod_remote_t *remote);
+uint64_t aod_gateways_height(aod_gateways_t *gateways);
 
 #endif

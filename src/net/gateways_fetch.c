@@ -7,13 +7,13 @@
 #include "arweave/scheme.h"
 #include "arweave/transaction.h"
 #include "base/json.h"
-#include "net/remote_internal.h"
+#include "net/gateways_internal.h"
 
 enum { GRAPHQL_BYTES_MAX = 1 << 20, TRANSACTION_BYTES_MAX = 32 << 20, REDIRECTS_MAX = 5 };
 
 /* One question to one gateway. */
 typedef struct {
-  const aod_remote_t *remote;
+  const aod_gateways_t *gateways;
   const char *url;
   const uint8_t *id;
   char id_text[44];
@@ -29,15 +29,15 @@ static int code_of_status(int status, const char *path, aod_error_t *err) {
   return aod_fail(err, later ? AOD_EUNAVAILABLE : AOD_ENOTFOUND, "%s answers %d", path, status);
 }
 
-static int perform(const aod_remote_t *remote, aod_call_t *call, const char *url, const char *path,
-                   aod_buf_t *body, aod_error_t *err) {
+static int perform(const aod_gateways_t *gateways, aod_call_t *call, const char *url,
+                   const char *path, aod_buf_t *body, aod_error_t *err) {
   aod_buf_t full = {0};
   aod_buf_printf(&full, "%s%s", url, path);
   aod_buf_terminate(&full);
   call->url = (const char *)full.ptr;
-  call->timeout_ms = remote->options.timeout_ms;
+  call->timeout_ms = gateways->options.timeout_ms;
   call->redirects_max = REDIRECTS_MAX;
-  int code = aod_client_perform(remote->client, call, err);
+  int code = aod_client_perform(gateways->client, call, err);
   if (code == AOD_OK) code = code_of_status(call->status, path, err);
   if (code == AOD_OK) aod_buf_append(body, aod_buf_slice(&call->answer));
   aod_buf_free(&call->answer);
@@ -45,10 +45,10 @@ static int perform(const aod_remote_t *remote, aod_call_t *call, const char *url
   return code;
 }
 
-int aod__remote_get(const aod_remote_t *remote, const char *url, const char *path,
-                    size_t answer_max, aod_buf_t *body, aod_error_t *err) {
+int aod__gateways_get(const aod_gateways_t *gateways, const char *url, const char *path,
+                      size_t answer_max, aod_buf_t *body, aod_error_t *err) {
   aod_call_t call = {.answer_max = answer_max};
-  return perform(remote, &call, url, path, body, err);
+  return perform(gateways, &call, url, path, body, err);
 }
 
 /* The data of `id` into the arena. Old gateways know it by its bare id only. */
@@ -60,8 +60,8 @@ static int get_data(const question_t *question, const char *id, aod_slice_t *dat
     char path[64];
     snprintf(path, sizeof path, forms[i], id);
     aod_buf_clear(&body);
-    code = aod__remote_get(question->remote, question->url, path,
-                           question->remote->options.data_max, &body, question->err);
+    code = aod__gateways_get(question->gateways, question->url, path,
+                             question->gateways->options.data_max, &body, question->err);
   }
   if (code == AOD_OK) *data = aod_arena_copy(question->arena, aod_buf_slice(&body));
   aod_buf_free(&body);
@@ -82,7 +82,7 @@ static int query(const question_t *question, json_t **answer, const json_t **nod
   aod_call_t call = {.headers = {"Content-Type: application/json", "Accept: application/json"},
                      .body = aod_buf_slice(&request),
                      .answer_max = GRAPHQL_BYTES_MAX};
-  int code = perform(question->remote, &call, question->url, "/graphql", &body, question->err);
+  int code = perform(question->gateways, &call, question->url, "/graphql", &body, question->err);
   *answer = NULL;
   *node = NULL;
   if (code == AOD_OK) code = aod_json_parse(aod_buf_slice(&body), answer, question->err);
@@ -229,8 +229,8 @@ static int fetch_transaction(const question_t *question, aod_item_t *item) {
   aod_buf_t body = {0};
   aod_transaction_t transaction;
   snprintf(path, sizeof path, "/tx/%s", question->id_text);
-  int code = aod__remote_get(question->remote, question->url, path, TRANSACTION_BYTES_MAX, &body,
-                             question->err);
+  int code = aod__gateways_get(question->gateways, question->url, path, TRANSACTION_BYTES_MAX,
+                               &body, question->err);
   if (code == AOD_OK)
     code =
         aod_transaction_parse(aod_buf_slice(&body), question->arena, &transaction, question->err);
@@ -257,9 +257,9 @@ static int fetch(const question_t *question, aod_item_t *item) {
   return code;
 }
 
-int aod__remote_fetch(const aod_remote_t *remote, const char *url, const uint8_t id[32],
-                      aod_arena_t *arena, aod_item_t *item, aod_error_t *err) {
-  question_t question = {.remote = remote, .url = url, .id = id, .arena = arena, .err = err};
+int aod__gateways_fetch(const aod_gateways_t *gateways, const char *url, const uint8_t id[32],
+                        aod_arena_t *arena, aod_item_t *item, aod_error_t *err) {
+  question_t question = {.gateways = gateways, .url = url, .id = id, .arena = arena, .err = err};
   aod_id_encode(id, question.id_text);
   return fetch(&question, item);
 }

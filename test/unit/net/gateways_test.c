@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "http/server.h"
-#include "net/remote.h"
+#include "net/gateways.h"
 #include "support/items.h"
 #include "support/vectors.h"
 
@@ -235,15 +235,15 @@ static void offer_transaction(const aod_transaction_t *transaction, const aod_it
 static int ask(size_t first, size_t count, const uint8_t id[32], aod_item_t *item,
                aod_error_t *err) {
   const char *urls[] = {liars[0].url, liars[1].url};
-  aod_remote_options_t options = {.urls = urls + first,
-                                  .url_count = count,
-                                  .timeout_ms = liars[0].manners == HANGS ? 200 : 20000,
-                                  .rounds = 2,
-                                  .pause_ms = 1};
-  aod_remote_t *remote;
-  check_ok(aod_remote_open(&remote, client, &options, err), err);
-  int code = aod_remote_find(remote, id, &arena, item, err);
-  aod_remote_close(remote);
+  aod_gateways_options_t options = {.urls = urls + first,
+                                    .url_count = count,
+                                    .timeout_ms = liars[0].manners == HANGS ? 200 : 20000,
+                                    .rounds = 2,
+                                    .pause_ms = 1};
+  aod_gateways_t *gateways;
+  check_ok(aod_gateways_open(&gateways, client, &options, err), err);
+  int code = aod_gateways_find(gateways, id, &arena, item, err);
+  aod_gateways_close(gateways);
   return code;
 }
 
@@ -330,15 +330,15 @@ static void height_is_the_newest_heard(void **state) {
   (void)state;
   aod_error_t err;
   const char *urls[] = {liars[0].url, liars[1].url};
-  aod_remote_options_t options = {.urls = urls, .url_count = 2};
-  aod_remote_t *remote;
-  check_ok(aod_remote_open(&remote, client, &options, &err), &err);
+  aod_gateways_options_t options = {.urls = urls, .url_count = 2};
+  aod_gateways_t *gateways;
+  check_ok(aod_gateways_open(&gateways, client, &options, &err), &err);
   liars[0].manners = NOT_JSON;
-  assert_int_equal(aod_remote_height(remote), 1234567);
+  assert_int_equal(aod_gateways_height(gateways), 1234567);
   int asked = liars[1].requests;
-  assert_int_equal(aod_remote_height(remote), 1234567);
+  assert_int_equal(aod_gateways_height(gateways), 1234567);
   assert_int_equal(liars[1].requests, asked);
-  aod_remote_close(remote);
+  aod_gateways_close(gateways);
 }
 
 /* ---- lies ---- */
@@ -419,13 +419,13 @@ static void too_much_data_is_refused(void **state) {
   aod_item_t item = item_make(signer, &(aod_item_fields_t){.data = AOD_TEXT("0123456789")}), got;
   aod_error_t err;
   const char *urls[] = {liars[1].url};
-  aod_remote_options_t options = {.urls = urls, .url_count = 1, .data_max = 9, .rounds = 1};
-  aod_remote_t *remote;
+  aod_gateways_options_t options = {.urls = urls, .url_count = 1, .data_max = 9, .rounds = 1};
+  aod_gateways_t *gateways;
   offer_item(&item, NULL);
-  check_ok(aod_remote_open(&remote, client, &options, &err), &err);
-  check_fails(aod_remote_find(remote, item.id, &arena, &got, &err), AOD_EUNAVAILABLE, &err,
+  check_ok(aod_gateways_open(&gateways, client, &options, &err), &err);
+  check_fails(aod_gateways_find(gateways, item.id, &arena, &got, &err), AOD_EUNAVAILABLE, &err,
               "more than 9 bytes");
-  aod_remote_close(remote);
+  aod_gateways_close(gateways);
   aod_signer_free(signer);
 }
 
