@@ -117,6 +117,28 @@ int aod_message_from_scheduled(const aod_scheduled_t *scheduled, const aod_item_
   return AOD_OK;
 }
 
+void aod_message_from_process(const aod_item_t *item, int64_t timestamp_ms, uint64_t block_height,
+                              aod_arena_t *arena, aod_message_t *message) {
+  *message = (aod_message_t){.timestamp_ms = timestamp_ms, .block_height = block_height};
+  set_content(message, item, arena);
+  message->target = message->id;
+  set_sender(message, &item->tags);
+}
+
+/* ---- cron messages ---- */
+
+void aod_message_from_cron(const aod_tags_t *tags, aod_slice_t process, aod_slice_t owner,
+                           int64_t timestamp_ms, uint64_t block_height, aod_arena_t *arena,
+                           aod_message_t *message) {
+  *message = (aod_message_t){.owner = owner,
+                             .target = process,
+                             .from = owner,
+                             .tags = without_spoofed(tags, arena),
+                             .timestamp_ms = timestamp_ms,
+                             .block_height = block_height,
+                             .cron = true};
+}
+
 /* ---- dry runs ---- */
 
 static aod_slice_t body_text(const json_t *body, const char *name, aod_arena_t *arena) {

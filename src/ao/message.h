@@ -28,6 +28,16 @@ typedef struct {
 int aod_message_from_scheduled(const aod_scheduled_t *scheduled, const aod_item_t *assigned,
                                aod_arena_t *arena, aod_message_t *message, aod_error_t *err);
 
+/* A process item that its schedule does not begin with, as the first message of its process: it has
+ * a time, and no position. Texts live in `arena`. */
+void aod_message_from_process(const aod_item_t *item, int64_t timestamp_ms, uint64_t block_height,
+                              aod_arena_t *arena, aod_message_t *message);
+
+/* What a cron sends. `process` (id) and `owner` are texts; tags live in `arena`. */
+void aod_message_from_cron(const aod_tags_t *tags, aod_slice_t process, aod_slice_t owner,
+                           int64_t timestamp_ms, uint64_t block_height, aod_arena_t *arena,
+                           aod_message_t *message);
+
 /* A dry run's body as a message to `process` (id text). Timestamp and block height are those given,
  * unless the body has its own. AOD_EINPUT when Owner or Tags are missing or wrong. */
 int aod_message_from_dry_run(const json_t *body, aod_slice_t process, int64_t timestamp_ms,

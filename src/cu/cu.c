@@ -8,7 +8,10 @@ int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *er
   cu->vm = options->vm;
   cu->scheduler = options->scheduler;
   cu->gateway = options->gateway;
-  cu->interface = (aod_computer_t){.context = cu, .result = aod__cu_result};
+  cu->interface = (aod_computer_t){.context = cu,
+                                   .result = aod__cu_result,
+                                   .cron = aod__cu_cron_page,
+                                   .newest = aod__cu_newest_page};
   int code = aod_results_open(&cu->results, options->results_path, err);
   if (code != AOD_OK) {
     free(cu);

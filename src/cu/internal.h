@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "ao/cron.h"
 #include "ao/message.h"
 #include "ao/result.h"
 #include "base/idmap.h"
@@ -19,48 +20,150 @@ struct aod_cu {
   const aod_gateway_t *gateway;
   aod_computer_t interface;
   aod_pool_t *pool;      /* the evaluation slots: as many as cores */
-  pthread_mutex_t lock;  /* guards processes */
+  pthread_mutex_t lock;  /* guards the rest */
   aod_idmap_t processes; /* id to aod_process_t: those asked about since the start */
+  size_t copies;         /* processes that are evaluated once more, to an earlier place */
 };
 
-/* A process in memory. All but id and lane belong to the lane. */
+/* ---- a process in memory ---- */
+
+/* How far a process has been evaluated: all that changes with a message, but for its memory. */
+typedef struct {
+  bool begun;            /* the process item was its first message, scheduled or not */
+  bool in_schedule;      /* scheduled */
+  uint64_t next_nonce;   /* the first record not evaluated yet */
+  uint64_t position;     /* evaluations so far */
+  uint64_t gap_position; /* of them up to the last record; what follows are cron messages */
+  int64_t due_ms;        /* of the last evaluation */
+  int64_t timestamp_ms;  /* what its message said */
+  uint64_t block_height;
+  uint8_t assignment_id[32], hash_chain[32]; /* of the last record */
+  aod_cron_place_t place;
+  aod_cron_moment_t moment; /* the moment of crons that was taken last */
+  size_t moment_next;       /* the first cron that has not had its turn in it */
+} aod_progress_t;
+
+/* Everything but id and lane belongs to the lane. A copy has no lane: its one job owns it. */
 typedef struct {
   aod_cu_t *cu;
   uint8_t id[32];
   aod_lane_t lane;
+  bool is_copy;
   aod_module_t *module; /* NULL until loaded */
   aod_instance_t *instance;
-  aod_buf_t env;         /* the JSON that every evaluation gets */
-  uint64_t next_nonce;   /* the first record not evaluated yet */
-  uint64_t stored_nonce; /* results below this one are in the store */
-  int64_t timestamp_ms;  /* of the last record evaluated */
-  uint64_t block_height;
+  aod_arena_t arena;          /* what the next four point to */
+  aod_slice_t id_text, owner; /* what cron messages say */
+  aod_crons_t crons;
+  aod_buf_t env; /* the JSON that every evaluation gets */
+  aod_progress_t at;
+  uint64_t stored_position; /* evaluations below this one are in the store */
+  aod_idmap_t recent_keys;  /* put since the store was last flushed */
+  bool has_last;            /* the result of the record evaluated last, for who waits for it */
+  uint64_t last_nonce;
+  aod_buf_t last_body;
+  aod_arena_t block_arena;
+  aod_block_list_t blocks;    /* read ahead */
+  size_t block_next;          /* the first of them that has not had its moment */
+  int64_t blocks_complete_ms; /* after them there is none due before this time */
 } aod_process_t;
 
 /* process.c */
 /* The process of an id, made when new. Any thread. */
 aod_process_t *aod__process_get(aod_cu_t *cu, const uint8_t id[32]);
+/* A copy, to be evaluated from its beginning. AOD_EUNAVAILABLE when there are too many. */
+int aod__process_copy(aod_cu_t *cu, const uint8_t id[32], aod_process_t **copy, aod_error_t *err);
+void aod__process_free_copy(aod_process_t *copy);
 void aod__process_free_all(aod_cu_t *cu);
 /* In the lane: make module and instance ready. AOD_ENOTFOUND, AOD_EUNSUPPORTED, AOD_ELIMIT … with
  * the reference's texts. */
 int aod__process_load(aod_process_t *process, aod_error_t *err);
-/* In the lane, loaded: evaluate the next records, up to and including `target`, for one turn.
- * 1: more to do, 0: done or nothing left. */
-int aod__process_advance(aod_process_t *process, uint64_t target, aod_error_t *err);
-/* In the lane, loaded: evaluate a message on the present state and undo it. */
-int aod__process_dry_run(aod_process_t *process, const json_t *body, aod_arena_t *arena,
-                         aod_result_t *result, aod_error_t *err);
+/* In the lane: forget everything evaluated, and stored from `position` on; load it again to begin
+ * anew. */
+void aod__process_rewind(aod_process_t *process, uint64_t position);
 
-/* requests.c */
+/* evaluate.c: in the lane, loaded. AOD_OK: evaluated, whatever the module said. */
+int aod__evaluate_record(aod_process_t *process, const aod_scheduled_t *scheduled,
+                         const aod_assignment_t *assignment, aod_arena_t *arena, aod_error_t *err);
+int aod__evaluate_cron(aod_process_t *process, const aod_cron_t *cron, aod_error_t *err);
+/* The process item, when the schedule begins with something else. */
+int aod__evaluate_process_item(aod_process_t *process, aod_error_t *err);
+/* Evaluate a message on the present state and undo it. */
+int aod__evaluate_dry(aod_process_t *process, const json_t *body, aod_arena_t *arena,
+                      aod_result_t *result, aod_error_t *err);
+
+/* advance.c */
+/* A place in the stream of a process: after the records up to a nonce and up to a time, and after
+ * the cron messages that follow them and are due before a time. */
+typedef struct {
+  uint64_t nonce;
+  int64_t time_ms, until_ms;
+} aod_target_t;
+
+static inline aod_target_t aod__target_record(uint64_t nonce) {
+  return (aod_target_t){.nonce = nonce, .time_ms = INT64_MAX, .until_ms = INT64_MIN};
+}
+static inline aod_target_t aod__target_time(int64_t time_ms, int64_t until_ms) {
+  return (aod_target_t){.nonce = UINT64_MAX, .time_ms = time_ms, .until_ms = until_ms};
+}
+
+/* In the lane: evaluate towards the target for one turn. 1: more to do; load again first. 0: there,
+ * or beyond. */
+int aod__process_advance(aod_process_t *process, const aod_target_t *target, aod_error_t *err);
+bool aod__process_is_beyond(const aod_process_t *process, const aod_target_t *target);
+
+/* ---- requests ---- */
+
+/* Bring a process to a place, then finish. A job that has more to evaluate than a turn allows goes
+ * back to the end of its lane, so that other processes and other requests get theirs. */
+typedef struct aod_job aod_job_t;
+struct aod_job {
+  aod_task_t task;
+  aod_process_t *process;
+  aod_target_t target;
+  bool exact; /* at this very place: on a copy, when the process is beyond */
+  bool anew;  /* on a copy, whose results are stored once more */
+  /* In the lane. `process` is at the target when code is AOD_OK, and may be a copy. */
+  void (*finish)(aod_job_t *job, int code, aod_error_t *err);
+};
+void aod__job_post(aod_job_t *job); /* job.c */
+
+/* requests.c: each `done` is called once, from any thread */
 void aod__cu_result(void *cu, aod_result_call_t *call);
-/* The body's owner keeps it alive until done. */
+void aod__cu_cron_page(void *cu, aod_page_call_t *call);
+void aod__cu_newest_page(void *cu, aod_page_call_t *call);
+
+/* The same up to a time instead of up to now. */
+void aod__cu_cron_page_to(aod_cu_t *cu, aod_page_call_t *call, const aod_cursor_t *to);
+/* AOD_OK: the page's JSON is appended. Evaluates nothing. */
+int aod__cu_page(aod_cu_t *cu, const uint8_t process[32], const aod_results_query_t *query,
+                 aod_buf_t *json, aod_error_t *err);
+
+/* The caller keeps it and the body alive until done. */
 typedef struct aod_dry_run aod_dry_run_t;
 struct aod_dry_run {
+  aod_job_t job;
   uint8_t process[32];
+  bool has_message; /* after this message instead of now */
+  uint8_t message[32];
   const json_t *body;
   void (*done)(aod_dry_run_t *run, int code, const aod_error_t *err);
   aod_buf_t answer; /* out: the JSON of the result */
 };
 void aod__cu_dry_run(aod_cu_t *cu, aod_dry_run_t *run);
+
+/* The linear memory of a process, now or at a time. */
+typedef struct aod_state_call aod_state_call_t;
+struct aod_state_call {
+  aod_job_t job;
+  uint8_t process[32];
+  bool has_to;
+  int64_t to_ms;
+  void (*done)(aod_state_call_t *call, int code, const aod_error_t *err);
+  int fd; /* out: a file of `bytes` bytes, the caller's to close */
+  uint64_t bytes;
+  int64_t timestamp_ms; /* out: of the last message evaluated */
+  uint64_t ordinate, block_height;
+};
+void aod__cu_state(aod_cu_t *cu, aod_state_call_t *call);
 
 #endif

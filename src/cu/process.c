@@ -1,47 +1,98 @@
-/* A process in memory: its module and instance, and how far its schedule has been evaluated.
+/* A process in memory: its module and instance, and what its tags say.
  *
- * Everything here runs in the process's lane. State is only ever changed by committing one record;
- * whatever fails before leaves instance and next_nonce as they were, and the next request tries
- * again. */
+ * Everything here but the set of processes runs in the process's lane. State is only ever changed
+ * by committing one message; whatever fails before leaves instance and progress as they were, and
+ * the next request tries again. */
 #include <stdlib.h>
 
 #include "ao/address.h"
 #include "ao/module.h"
 #include "arweave/base64url.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "cu/internal.h"
 
-enum { TURN_MS = 50, PAGE = 64 };
+enum { COPIES_MAX = 16 };
 
 /* ---- the set of processes ---- */
+
+static aod_process_t *new_process(aod_cu_t *cu, const uint8_t id[32]) {
+  aod_process_t *process = aod_alloc(sizeof *process);
+  process->cu = cu;
+  memcpy(process->id, id, 32);
+  aod_lane_init(&process->lane, cu->pool);
+  return process;
+}
 
 aod_process_t *aod__process_get(aod_cu_t *cu, const uint8_t id[32]) {
   pthread_mutex_lock(&cu->lock);
   aod_process_t *process = aod_idmap_get(&cu->processes, id);
   if (!process) {
-    process = aod_alloc(sizeof *process);
-    process->cu = cu;
-    memcpy(process->id, id, 32);
-    aod_lane_init(&process->lane, cu->pool);
+    process = new_process(cu, id);
     aod_idmap_put(&cu->processes, id, process);
   }
   pthread_mutex_unlock(&cu->lock);
   return process;
 }
 
+static void unload(aod_process_t *process) {
+  if (process->instance) aod_instance_close(process->instance);
+  if (process->module) aod_module_release(process->module);
+  process->instance = NULL;
+  process->module = NULL;
+  aod_arena_free(&process->arena);
+  aod_arena_free(&process->block_arena);
+  process->blocks = (aod_block_list_t){0};
+  process->block_next = 0;
+  process->blocks_complete_ms = 0;
+  aod_idmap_free(&process->recent_keys);
+}
+
 static void free_process(void *value, void *context) {
   (void)context;
   aod_process_t *process = value;
-  if (process->instance) aod_instance_close(process->instance);
-  if (process->module) aod_module_release(process->module);
+  unload(process);
   aod_buf_free(&process->env);
+  aod_buf_free(&process->last_body);
   free(process);
+}
+
+int aod__process_copy(aod_cu_t *cu, const uint8_t id[32], aod_process_t **copy, aod_error_t *err) {
+  pthread_mutex_lock(&cu->lock);
+  bool full = cu->copies >= COPIES_MAX;
+  if (!full) cu->copies++;
+  pthread_mutex_unlock(&cu->lock);
+  if (full)
+    return aod_fail(err, AOD_EUNAVAILABLE, "%d earlier states are being evaluated already",
+                    COPIES_MAX);
+  *copy = new_process(cu, id);
+  (*copy)->is_copy = true;
+  return AOD_OK;
+}
+
+void aod__process_free_copy(aod_process_t *copy) {
+  aod_cu_t *cu = copy->cu;
+  free_process(copy, NULL);
+  pthread_mutex_lock(&cu->lock);
+  cu->copies--;
+  pthread_mutex_unlock(&cu->lock);
 }
 
 void aod__process_free_all(aod_cu_t *cu) {
   aod_idmap_each(&cu->processes, free_process, NULL);
   aod_idmap_free(&cu->processes);
+}
+
+void aod__process_rewind(aod_process_t *process, uint64_t position) {
+  char id[AOD_ID_CHARS + 1];
+  aod_id_encode(process->id, id);
+  aod_log(AOD_LOG_WARN, "cu",
+          "process %s has a message from before its last cron messages: "
+          "they are evaluated again",
+          id);
+  unload(process);
+  process->has_last = false;
+  aod_results_truncate(process->cu->results, process->id, position);
+  aod_results_flush(process->cu->results);
 }
 
 /* ---- loading ---- */
@@ -78,23 +129,59 @@ static int open_instance(aod_process_t *process, const aod_item_t *module_item,
   return code;
 }
 
-static int load_from(aod_process_t *process, const aod_item_t *process_item, aod_arena_t *arena,
+static uint64_t read_number(const aod_tags_t *tags, const char *name) {
+  aod_slice_t text = AOD_EMPTY;
+  uint64_t number;
+  aod_tags_find(tags, name, &text);
+  return aod_slice_to_u64(text, &number) && number <= INT64_MAX ? number : 0;
+}
+
+/* Definitions of crons, and where they count from. */
+static int load_crons(aod_process_t *process, const aod_scheduled_t *first, aod_error_t *err) {
+  aod_tags_t tags = {
+      .list = aod_arena_alloc(&process->arena, (first->item.tags.count + 1) * sizeof *tags.list)};
+  for (; tags.count < first->item.tags.count; tags.count++) {
+    const aod_tag_t *tag = &first->item.tags.list[tags.count];
+    tags.list[tags.count] = (aod_tag_t){.name = aod_arena_copy(&process->arena, tag->name),
+                                        .value = aod_arena_copy(&process->arena, tag->value)};
+  }
+  aod_crons_t *crons = &process->crons;
+  int code = aod_crons_parse(&tags, &process->arena, crons, err);
+  crons->origin_ms = (int64_t)read_number(&first->assignment.tags, "Timestamp");
+  crons->origin_height = read_number(&first->assignment.tags, "Block-Height");
+  return code;
+}
+
+static void begin(aod_process_t *process) {
+  process->at = (aod_progress_t){.timestamp_ms = process->crons.origin_ms,
+                                 .block_height = process->crons.origin_height,
+                                 .moment.due_ms = INT64_MIN,
+                                 .moment_next = process->crons.count};
+  aod_crons_begin(&process->crons, &process->at.place);
+}
+
+static int load_from(aod_process_t *process, const aod_scheduled_t *first, aod_arena_t *arena,
                      aod_error_t *err) {
   aod_item_t module_item;
-  int code = find_module(process, process_item, arena, &module_item, err);
+  int code = find_module(process, &first->item, arena, &module_item, err);
+  if (code == AOD_OK) code = load_crons(process, first, err);
   if (code != AOD_OK) return code;
   aod_identity_t process_identity, module_identity;
-  aod_identity_from_item(process_item, arena, &process_identity);
+  aod_identity_from_item(&first->item, arena, &process_identity);
   aod_identity_from_item(&module_item, arena, &module_identity);
   aod_module_terms_t terms;
-  code = aod_module_check(&module_item.tags, module_identity.id, &process_item->tags,
+  code = aod_module_check(&module_item.tags, module_identity.id, &first->item.tags,
                           process_identity.id, &terms, err);
   if (code == AOD_OK)
-    code = aod_results_next_nonce(process->cu->results, process->id, &process->stored_nonce, err);
+    code = aod_results_next_position(process->cu->results, process->id, &process->stored_position,
+                                     err);
   if (code == AOD_OK) code = open_instance(process, &module_item, &terms, module_identity.id, err);
   if (code != AOD_OK) return code;
+  process->id_text = aod_arena_copy(&process->arena, process_identity.id);
+  process->owner = aod_arena_copy(&process->arena, process_identity.owner);
   aod_buf_clear(&process->env);
   aod_env_write(&process_identity, &module_identity, &process->env);
+  begin(process);
   return AOD_OK;
 }
 
@@ -106,111 +193,8 @@ int aod__process_load(aod_process_t *process, aod_error_t *err) {
   int code = scheduler->find(scheduler->context, process->id, &arena, &first, err);
   if (code == AOD_OK && !first.has_item)
     code = aod_fail(err, AOD_EINPUT, "the id is an assignment's, not a process's");
-  if (code == AOD_OK) code = load_from(process, &first.item, &arena, err);
+  if (code == AOD_OK) code = load_from(process, &first, &arena, err);
+  if (code != AOD_OK) aod_arena_free(&process->arena);
   aod_arena_free(&arena);
-  return code;
-}
-
-/* ---- evaluating ---- */
-
-/* Call the module and make a result of what comes back; the instance is left undecided. */
-static int run(aod_process_t *process, const aod_message_t *message, aod_result_t *result,
-               aod_error_t *err) {
-  aod_buf_t json = {0};
-  aod_evaluation_t evaluation = {0};
-  aod_message_write(message, &json);
-  int code = aod_instance_evaluate(process->instance, aod_buf_slice(&json),
-                                   aod_buf_slice(&process->env), &evaluation, err);
-  aod_buf_free(&json);
-  if (code != AOD_OK) return code;
-  aod_slice_t text = aod_buf_slice(&evaluation.text);
-  if (evaluation.failed)
-    aod_result_from_failure(text, evaluation.exit_status, result);
-  else
-    aod_result_from_text(text, evaluation.gas_used, result);
-  aod_evaluation_free(&evaluation);
-  return AOD_OK;
-}
-
-/* The transaction that a pure assignment names: scheduled somewhere here, or on Arweave. */
-static int find_assigned(aod_process_t *process, const aod_scheduled_t *scheduled,
-                         aod_arena_t *arena, aod_item_t *assigned, aod_error_t *err) {
-  const aod_cu_t *cu = process->cu;
-  aod_assignment_t assignment;
-  int code = aod_assignment_parse(&scheduled->assignment, &assignment, err);
-  if (code != AOD_OK) return code;
-  aod_scheduled_t found;
-  code = cu->scheduler->find(cu->scheduler->context, assignment.message, arena, &found, err);
-  /* the scheduler also finds by assignment id, and answers with another item then */
-  if (code == AOD_OK && found.has_item && memcmp(found.item.id, assignment.message, 32) == 0) {
-    *assigned = found.item;
-    return AOD_OK;
-  }
-  return cu->gateway->find(cu->gateway->context, assignment.message, arena, assigned, err);
-}
-
-static void keep(aod_process_t *process, const aod_message_t *message, aod_result_t *result) {
-  if (result->keeps_state)
-    aod_instance_commit(process->instance);
-  else
-    aod_instance_rollback(process->instance);
-  process->next_nonce = message->nonce + 1;
-  process->timestamp_ms = message->timestamp_ms;
-  process->block_height = message->block_height;
-  if (message->nonce < process->stored_nonce) return;
-  aod_evaluated_t evaluated = {.nonce = message->nonce,
-                               .timestamp_ms = message->timestamp_ms,
-                               .node = aod_buf_slice(&result->node),
-                               .error = aod_buf_slice(&result->error),
-                               .gas_used = result->gas_used};
-  memcpy(evaluated.process, process->id, 32);
-  aod_results_put(process->cu->results, &evaluated);
-}
-
-static int evaluate(aod_process_t *process, const aod_scheduled_t *scheduled, aod_arena_t *arena,
-                    aod_error_t *err) {
-  aod_item_t assigned;
-  aod_message_t message;
-  aod_result_t result;
-  int code = AOD_OK;
-  if (!scheduled->has_item) code = find_assigned(process, scheduled, arena, &assigned, err);
-  if (code == AOD_OK) code = aod_message_from_scheduled(scheduled, &assigned, arena, &message, err);
-  if (code == AOD_OK && message.nonce != process->next_nonce)
-    code = aod_fail(err, AOD_EINTERNAL, "the schedule has nonce %llu where %llu was expected",
-                    (unsigned long long)message.nonce, (unsigned long long)process->next_nonce);
-  if (code == AOD_OK) code = run(process, &message, &result, err);
-  if (code != AOD_OK) return code;
-  keep(process, &message, &result);
-  aod_result_free(&result);
-  return AOD_OK;
-}
-
-int aod__process_advance(aod_process_t *process, uint64_t target, aod_error_t *err) {
-  const aod_scheduler_t *scheduler = process->cu->scheduler;
-  int64_t until_us = aod_clock_monotonic_us() + TURN_MS * 1000;
-  aod_arena_t arena = {0};
-  aod_scheduled_list_t page = {0};
-  uint64_t left = target >= process->next_nonce ? target - process->next_nonce + 1 : 0;
-  int code = AOD_OK;
-  if (left)
-    code = scheduler->range(scheduler->context, process->id, process->next_nonce,
-                            left && left < PAGE ? (size_t)left : PAGE, &arena, &page, err);
-  size_t done = 0;
-  while (code == AOD_OK && done < page.count) {
-    code = evaluate(process, &page.list[done++], &arena, err);
-    if (aod_clock_monotonic_us() > until_us) break;
-  }
-  aod_arena_free(&arena);
-  if (code != AOD_OK) return code;
-  return page.count > 0 && process->next_nonce <= target;
-}
-
-int aod__process_dry_run(aod_process_t *process, const json_t *body, aod_arena_t *arena,
-                         aod_result_t *result, aod_error_t *err) {
-  aod_message_t message;
-  int code = aod_message_from_dry_run(body, aod_ao_id(arena, process->id), process->timestamp_ms,
-                                      process->block_height, arena, &message, err);
-  if (code == AOD_OK) code = run(process, &message, result, err);
-  if (code == AOD_OK) aod_instance_rollback(process->instance);
   return code;
 }

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "cu/internal.h"
 
-enum { DRY_RUN_BYTES_MAX = 10485760, RESULTS_DEFAULT = 25, RESULTS_MAX = 1000 };
+enum { DRY_RUN_BYTES_MAX = 10485760, RESULTS_DEFAULT = 25, CRON_DEFAULT = 500, PAGE_MAX = 1000 };
 
 static const char content_json[] = "application/json; charset=utf-8";
 
@@ -87,86 +87,104 @@ static void get_result(aod_request_t *request, void *unit) {
     respond_failure(request, code, &err);
 }
 
-/* ---- /results ---- */
+/* ---- /results and /cron ---- */
 
-typedef struct {
-  int64_t after_ms, to_ms;
-  bool descending;
-  size_t limit;
-} page_t;
-
-static int read_cursor(aod_request_t *request, const char *name, int64_t *bound_ms, bool *sorted,
-                       page_t *page, aod_error_t *err) {
+static int read_limit(aod_request_t *request, size_t normal, size_t *limit, aod_error_t *err) {
   aod_slice_t text;
-  aod_cursor_t cursor;
-  if (!aod_request_query(request, name, &text) || text.len == 0) return AOD_OK;
-  if (!aod_cursor_parse(text, &request->arena, &cursor))
-    return aod_fail(err, AOD_EINPUT, "'%s': must be a cursor or a timestamp in milliseconds", name);
-  *bound_ms = cursor.timestamp_ms;
-  if (cursor.has_sort && !*sorted) {
-    *sorted = true; /* the sort inside a cursor wins over the query's */
-    page->descending = cursor.descending;
-  }
+  uint64_t number = normal;
+  if (aod_request_query(request, "limit", &text) && text.len &&
+      (!aod_slice_to_u64(text, &number) || number == 0))
+    return aod_fail(err, AOD_EINPUT, "'limit': must be a positive number");
+  *limit = number > PAGE_MAX ? PAGE_MAX : (size_t)number;
   return AOD_OK;
 }
 
-static int read_page(aod_request_t *request, page_t *page, aod_error_t *err) {
+/* A bound of the query; *cursor stays NULL when it is not there. */
+static int read_cursor(aod_request_t *request, const char *name, const aod_cursor_t **cursor,
+                       aod_error_t *err) {
   aod_slice_t text;
-  uint64_t limit = RESULTS_DEFAULT;
-  bool sorted = false;
-  *page = (page_t){.after_ms = -1, .to_ms = INT64_MAX};
-  if (aod_request_query(request, "sort", &text)) {
-    page->descending = aod_slice_is(text, "DESC");
-    if (!page->descending && !aod_slice_is(text, "ASC") && text.len)
-      return aod_fail(err, AOD_EINPUT, "'sort': must be ASC or DESC");
-  }
-  if (aod_request_query(request, "limit", &text) && text.len &&
-      (!aod_slice_to_u64(text, &limit) || limit == 0))
-    return aod_fail(err, AOD_EINPUT, "'limit': must be a positive number");
-  page->limit = limit > RESULTS_MAX ? RESULTS_MAX : (size_t)limit;
-  int code = read_cursor(request, "from", &page->after_ms, &sorted, page, err);
-  return code == AOD_OK ? read_cursor(request, "to", &page->to_ms, &sorted, page, err) : code;
+  if (!aod_request_query(request, name, &text) || text.len == 0) return AOD_OK;
+  aod_cursor_t *parsed = aod_arena_alloc(&request->arena, sizeof *parsed);
+  if (!aod_cursor_parse(text, &request->arena, parsed))
+    return aod_fail(err, AOD_EINPUT, "'%s': must be a cursor or a timestamp in milliseconds", name);
+  *cursor = parsed;
+  return AOD_OK;
 }
 
-static void write_connection(const page_t *page, const aod_evaluated_list_t *list,
-                             aod_buf_t *json) {
-  bool more = list->count > page->limit;
-  size_t count = more ? page->limit : list->count;
-  aod_buf_printf(json, "{\"pageInfo\":{\"hasNextPage\":%s},\"edges\":[", more ? "true" : "false");
-  for (size_t i = 0; i < count; i++) {
-    const aod_evaluated_t *evaluated = &list->list[i];
-    aod_cursor_t cursor = {.timestamp_ms = evaluated->timestamp_ms,
-                           .ordinate = evaluated->nonce,
-                           .descending = page->descending};
-    aod_json_separate(json);
-    aod_buf_text(json, "{\"node\":");
-    aod_buf_append(json, evaluated->node);
-    aod_buf_text(json, ",\"cursor\":\"");
-    aod_cursor_write(&cursor, json);
-    aod_buf_text(json, "\"}");
+/* The sort inside a cursor wins over the query's. */
+static int read_sort(aod_request_t *request, aod_results_query_t *query, aod_error_t *err) {
+  aod_slice_t text;
+  if (aod_request_query(request, "sort", &text) && text.len) {
+    query->descending = aod_slice_is(text, "DESC");
+    if (!query->descending && !aod_slice_is(text, "ASC"))
+      return aod_fail(err, AOD_EINPUT, "'sort': must be ASC or DESC");
   }
-  aod_buf_text(json, "]}");
+  if (query->from && query->from->has_sort)
+    query->descending = query->from->descending;
+  else if (query->to && query->to->has_sort)
+    query->descending = query->to->descending;
+  return AOD_OK;
+}
+
+static int read_page(aod_request_t *request, aod_results_query_t *query, aod_error_t *err) {
+  *query = (aod_results_query_t){0};
+  int code = read_limit(request, RESULTS_DEFAULT, &query->limit, err);
+  if (code == AOD_OK) code = read_cursor(request, "from", &query->from, err);
+  if (code == AOD_OK) code = read_cursor(request, "to", &query->to, err);
+  return code == AOD_OK ? read_sort(request, query, err) : code;
 }
 
 static void get_results(aod_request_t *request, void *unit) {
-  aod_cu_t *cu = unit;
-  page_t page;
-  aod_evaluated_list_t list = {0};
+  static const uint8_t nobody[32]; /* an id that is none has no results either */
+  aod_results_query_t query;
   uint8_t process[32];
-  aod_error_t err;
-  int code = read_page(request, &page, &err);
-  if (code == AOD_OK && aod_id_decode(request->params[0], process)) {
-    aod_results_flush(cu->results);
-    code = aod_results_page(cu->results, process, page.after_ms, page.to_ms, page.descending,
-                            page.limit + 1, &request->arena, &list, &err);
-  }
-  if (code != AOD_OK) {
-    respond_failure(request, code, &err);
-    return;
-  }
   aod_buf_t json = {0};
-  write_connection(&page, &list, &json);
-  aod_respond_buf(request, 200, content_json, &json);
+  aod_error_t err;
+  if (!aod_id_decode(request->params[0], process)) memcpy(process, nobody, 32);
+  int code = read_page(request, &query, &err);
+  if (code == AOD_OK) code = aod__cu_page(unit, process, &query, &json, &err);
+  if (code == AOD_OK)
+    aod_respond_buf(request, 200, content_json, &json);
+  else
+    respond_failure(request, code, &err);
+}
+
+typedef struct {
+  aod_page_call_t call;
+  aod_request_t *request;
+} cron_request_t;
+
+static void cron_done(aod_page_call_t *call, int code, const aod_error_t *err) {
+  aod_request_t *request = ((cron_request_t *)call)->request;
+  aod_buf_t body = call->body;
+  if (code == AOD_OK)
+    aod_respond_buf(request, 200, content_json, &body);
+  else
+    respond_failure(request, code, err);
+}
+
+/* The process id in the path; answers 400 itself when it is none. */
+static bool take_path_id(aod_request_t *request, uint8_t id[32]) {
+  if (aod_id_decode(request->params[0], id)) return true;
+  aod_respond_error(request, 400, "\"%.*s\" is no 43-character id",
+                    AOD_ARG(aod_slice_sub(request->params[0], 0, 100)));
+  return false;
+}
+
+static void get_cron(aod_request_t *request, void *unit) {
+  cron_request_t *cron = aod_arena_alloc(&request->arena, sizeof *cron);
+  cron->request = request;
+  cron->call.done = cron_done;
+  if (!take_path_id(request, cron->call.process)) return;
+  const aod_cursor_t *to = NULL;
+  aod_error_t err;
+  aod_request_query(request, "from", &cron->call.from);
+  int code = read_limit(request, CRON_DEFAULT, &cron->call.limit, &err);
+  if (code == AOD_OK) code = read_cursor(request, "to", &to, &err);
+  if (code == AOD_OK)
+    aod__cu_cron_page_to(unit, &cron->call, to);
+  else
+    respond_failure(request, code, &err);
 }
 
 /* ---- /dry-run ---- */
@@ -187,19 +205,22 @@ static void dry_run_done(aod_dry_run_t *run, int code, const aod_error_t *err) {
     respond_failure(dry->request, code, err);
 }
 
+/* The message of `to`, if there is one; answers 400 itself when it is no id. */
+static bool take_message(aod_request_t *request, aod_dry_run_t *run) {
+  aod_slice_t to;
+  run->has_message = aod_request_query(request, "to", &to) && to.len;
+  if (!run->has_message || aod_id_decode(to, run->message)) return true;
+  aod_respond_error(request, 400, "'to': \"%.*s\" is no message id",
+                    AOD_ARG(aod_slice_sub(to, 0, 100)));
+  return false;
+}
+
 static void post_dry_run(aod_request_t *request, void *unit) {
   dry_run_request_t *dry = aod_arena_alloc(&request->arena, sizeof *dry);
   dry->request = request;
   dry->run.done = dry_run_done;
-  aod_slice_t to;
   aod_error_t err;
-  if (!take_process_id(request, dry->run.process)) return;
-  if (aod_request_query(request, "to", &to) && to.len) {
-    aod_respond_error(request, 422,
-                      "dry runs at an earlier message are not supported yet; leave "
-                      "out 'to' for the newest state");
-    return;
-  }
+  if (!take_process_id(request, dry->run.process) || !take_message(request, &dry->run)) return;
   if (aod_json_parse(request->body, &dry->body, &err) != AOD_OK) {
     aod_respond_error(request, 400, "'body': %s", err.message);
     return;
@@ -208,10 +229,54 @@ static void post_dry_run(aod_request_t *request, void *unit) {
   aod__cu_dry_run(unit, &dry->run);
 }
 
+/* ---- /state ---- */
+
+typedef struct {
+  aod_state_call_t call;
+  aod_request_t *request;
+} state_request_t;
+
+static void add_number(aod_request_t *request, const char *name, int64_t number) {
+  char text[24];
+  snprintf(text, sizeof text, "%" PRId64, number);
+  aod_respond_header(request, name, aod_text(text));
+}
+
+static void state_done(aod_state_call_t *call, int code, const aod_error_t *err) {
+  aod_request_t *request = ((state_request_t *)call)->request;
+  if (code != AOD_OK) {
+    respond_failure(request, code, err);
+    return;
+  }
+  add_number(request, "Last-Timestamp", call->timestamp_ms);
+  add_number(request, "Last-Ordinate", (int64_t)call->ordinate);
+  add_number(request, "Last-Block-Height", (int64_t)call->block_height);
+  aod_respond_file(request, 200, "application/octet-stream", call->fd, 0, call->bytes);
+}
+
+static void get_state(aod_request_t *request, void *unit) {
+  state_request_t *state = aod_arena_alloc(&request->arena, sizeof *state);
+  state->request = request;
+  state->call.done = state_done;
+  if (!take_path_id(request, state->call.process)) return;
+  aod_slice_t to;
+  uint64_t to_ms = 0;
+  state->call.has_to = aod_request_query(request, "to", &to) && to.len;
+  if (state->call.has_to && (!aod_slice_to_u64(to, &to_ms) || to_ms >= INT64_MAX)) {
+    aod_respond_error(request, 400, "'to': must be a timestamp in milliseconds");
+    return;
+  }
+  state->call.to_ms = (int64_t)to_ms;
+  aod__cu_state(unit, &state->call);
+}
+
 const aod_route_t aod_cu_routes[] = {
     {"GET", "/", get_root, 0},
     {"GET", "/result/:id", get_result, 0},
+    {"POST", "/result/:id", get_result, 0}, /* as HyperBEAM asks; the body says nothing new */
     {"GET", "/results/:id", get_results, 0},
+    {"GET", "/cron/:id", get_cron, 0},
+    {"GET", "/state/:id", get_state, 0},
     {"POST", "/dry-run", post_dry_run, DRY_RUN_BYTES_MAX},
     {NULL, NULL, NULL, 0},
 };

@@ -1,9 +1,13 @@
 /* Results of evaluations. They can be rebuilt from the schedule, so writing them never holds
  * anybody up: `put` returns at once, and what a crash loses is evaluated again, with the same
- * outcome. */
+ * outcome.
+ *
+ * The evaluations of a process stand in the order in which they were made, counted from 0: those of
+ * its records and, between them, those of its cron messages. */
 #ifndef AOD_STORE_RESULTS_H
 #define AOD_STORE_RESULTS_H
 
+#include "ao/cursor.h"
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/error.h"
@@ -13,8 +17,15 @@ typedef struct aod_results aod_results_t;
 /* One evaluation. `node` and `error` are JSON as in ao/result.h. */
 typedef struct {
   uint8_t process[32];
-  uint64_t nonce;
-  int64_t timestamp_ms;
+  uint64_t position;    /* place among the evaluations of the process */
+  uint64_t nonce;       /* the record's; of a cron message: of the record before it */
+  aod_slice_t cron;     /* which cron, see aod_cron_id; empty: a record */
+  int64_t timestamp_ms; /* the message's */
+  int64_t due_ms;       /* when it came: its time, but never below that of the position before */
+  uint64_t block_height;
+  bool skipped; /* a duplicate: has a result for whoever asks, and is in no page */
+  bool has_key; /* no later record with this key is evaluated */
+  uint8_t key[32];
   aod_slice_t node, error;
   double gas_used;
 } aod_evaluated_t;
@@ -27,21 +38,36 @@ typedef struct {
 int aod_results_open(aod_results_t **results, const char *path, aod_error_t *err);
 void aod_results_close(aod_results_t *results); /* writes what was put */
 
-/* Copies everything. A second put of the same (process, nonce) changes nothing. */
+/* Copies everything. A second put of the same (process, position) changes nothing. */
 void aod_results_put(aod_results_t *results, const aod_evaluated_t *evaluated);
+/* Forget the evaluations of a process from a position on; in order with puts, not waited for. */
+void aod_results_truncate(aod_results_t *results, const uint8_t process[32], uint64_t position);
 /* Wait until everything put so far can be read. */
 void aod_results_flush(aod_results_t *results);
 
 /* Readers: any thread, results in `arena`. */
+
+/* The evaluation of a record. AOD_ENOTFOUND. */
 int aod_results_get(aod_results_t *results, const uint8_t process[32], uint64_t nonce,
                     aod_arena_t *arena, aod_evaluated_t *evaluated, aod_error_t *err);
-/* The nonce after the highest stored one, so that all below it can be read; 0 when none is stored
+/* The position after the last stored one, so that all below it can be read; 0 when none is stored
  * or one is missing, which a full disk can bring about. */
-int aod_results_next_nonce(aod_results_t *results, const uint8_t process[32], uint64_t *nonce,
-                           aod_error_t *err);
-/* Evaluations without Error with after < timestamp <= to, ordered by time, at most `limit`. */
-int aod_results_page(aod_results_t *results, const uint8_t process[32], int64_t after_ms,
-                     int64_t to_ms, bool descending, size_t limit, aod_arena_t *arena,
+int aod_results_next_position(aod_results_t *results, const uint8_t process[32], uint64_t *position,
+                              aod_error_t *err);
+/* Was a record with this key and a nonce below `nonce` evaluated? 1: yes, 0: no, negative AOD_E*.
+ */
+int aod_results_has_key(aod_results_t *results, const uint8_t process[32], const uint8_t key[32],
+                        uint64_t nonce, aod_error_t *err);
+
+/* A page of the evaluations without Error. */
+typedef struct {
+  bool cron_only, descending;
+  const aod_cursor_t *from, *to; /* after `from`, up to and including `to`; NULL: no bound */
+  size_t limit;
+} aod_results_query_t;
+
+int aod_results_page(aod_results_t *results, const uint8_t process[32],
+                     const aod_results_query_t *query, aod_arena_t *arena,
                      aod_evaluated_list_t *list, aod_error_t *err);
 
 #endif

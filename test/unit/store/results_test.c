@@ -32,8 +32,10 @@ static int after_each(void **state) {
 static void put(const uint8_t process[32], uint64_t nonce, const char *node, const char *error) {
   char copy[100]; /* gone when put returns: the store has its own */
   snprintf(copy, sizeof copy, "%s", node);
-  aod_evaluated_t evaluated = {.nonce = nonce,
+  aod_evaluated_t evaluated = {.position = nonce,
+                               .nonce = nonce,
                                .timestamp_ms = 1000 + 10 * (int64_t)nonce,
+                               .due_ms = 1000 + 10 * (int64_t)nonce,
                                .node = aod_text(copy),
                                .error = aod_text(error),
                                .gas_used = 0.5};
@@ -82,46 +84,165 @@ static void results_are_there_after_reopening(void **state) {
   check_stored(P, 49, "{}", "");
 }
 
-static void the_next_nonce_follows_the_highest(void **state) {
+static void the_next_position_follows_the_highest(void **state) {
   (void)state;
-  uint64_t nonce = 99;
-  check_ok(aod_results_next_nonce(results, P, &nonce, &err), &err);
-  assert_int_equal(nonce, 0);
+  uint64_t position = 99;
+  check_ok(aod_results_next_position(results, P, &position, &err), &err);
+  assert_int_equal(position, 0);
   put(P, 0, "{}", "");
   put(P, 1, "{}", "\"failed ones count too\"");
   put(Q, 20, "{}", "");
   aod_results_flush(results);
-  check_ok(aod_results_next_nonce(results, P, &nonce, &err), &err);
-  assert_int_equal(nonce, 2);
-  check_ok(aod_results_next_nonce(results, Q, &nonce, &err), &err);
-  assert_int_equal(nonce, 0); /* the first twenty are missing */
+  check_ok(aod_results_next_position(results, P, &position, &err), &err);
+  assert_int_equal(position, 2);
+  check_ok(aod_results_next_position(results, Q, &position, &err), &err);
+  assert_int_equal(position, 0); /* the first twenty are missing */
 }
 
-static void check_page(int64_t after_ms, int64_t to_ms, bool descending, size_t limit,
-                       const char *nonces) {
+static void what_is_truncated_can_be_put_again(void **state) {
+  (void)state;
+  for (uint64_t nonce = 0; nonce < 5; nonce++) put(P, nonce, "old", "");
+  put(Q, 4, "old", "");
+  aod_results_truncate(results, P, 3);
+  put(P, 3, "new", "");
+  aod_results_flush(results);
+  check_stored(P, 2, "old", "");
+  check_stored(P, 3, "new", "");
+  check_stored(Q, 4, "old", "");
+  aod_evaluated_t read;
+  check_fails(aod_results_get(results, P, 4, &arena, &read, &err), AOD_ENOTFOUND, &err, "stored");
+}
+
+/* ---- keys ---- */
+
+static void a_key_is_found_at_later_records_only(void **state) {
+  (void)state;
+  aod_evaluated_t evaluated = {.position = 3, .nonce = 3, .node = AOD_TEXT("{}"), .has_key = true};
+  memcpy(evaluated.process, P, 32);
+  memset(evaluated.key, 'k', 32);
+  aod_results_put(results, &evaluated);
+  put(P, 4, "{}", "");
+  aod_results_flush(results);
+  assert_int_equal(aod_results_has_key(results, P, evaluated.key, 4, &err), 1);
+  assert_int_equal(aod_results_has_key(results, P, evaluated.key, 3, &err), 0);
+  assert_int_equal(aod_results_has_key(results, Q, evaluated.key, 4, &err), 0);
+  assert_int_equal(aod_results_has_key(results, P, P, 4, &err), 0);
+}
+
+/* ---- pages ---- */
+
+#define AT(ms) (&(aod_cursor_t){.timestamp_ms = ms})
+
+/* The cursor of an evaluation that was read. */
+static aod_cursor_t of(const aod_evaluated_t *evaluated) {
+  return (aod_cursor_t){.timestamp_ms = evaluated->timestamp_ms,
+                        .has_ordinate = true,
+                        .ordinate = evaluated->nonce,
+                        .cron = evaluated->cron,
+                        .has_block = evaluated->cron.len > 0,
+                        .block = evaluated->block_height};
+}
+
+static aod_evaluated_list_t page(aod_results_query_t query) {
   aod_evaluated_list_t list;
+  check_ok(aod_results_page(results, P, &query, &arena, &list, &err), &err);
+  return list;
+}
+
+static void check_page(aod_results_query_t query, const char *positions) {
+  aod_evaluated_list_t list = page(query);
   aod_buf_t text = {0};
-  check_ok(aod_results_page(results, P, after_ms, to_ms, descending, limit, &arena, &list, &err),
-           &err);
   for (size_t i = 0; i < list.count; i++)
-    aod_buf_printf(&text, "%llu ", (unsigned long long)list.list[i].nonce);
-  check_text(aod_buf_slice(&text), nonces);
+    aod_buf_printf(&text, "%llu ", (unsigned long long)list.list[i].position);
+  check_text(aod_buf_slice(&text), positions);
   aod_buf_free(&text);
 }
+
+#define QUERY(...) ((aod_results_query_t){.limit = 100, __VA_ARGS__})
+#define ALL        ((aod_results_query_t){.limit = 100})
 
 static void pages_leave_out_errors_and_have_one_exclusive_bound(void **state) {
   (void)state;
   for (uint64_t nonce = 0; nonce < 6; nonce++) put(P, nonce, "{}", nonce == 2 ? "\"bad\"" : "");
   put(Q, 1, "{}", "");
   aod_results_flush(results);
-  check_page(-1, INT64_MAX, false, 100, "0 1 3 4 5 ");
-  check_page(-1, INT64_MAX, true, 100, "5 4 3 1 0 ");
-  check_page(1010, 1040, false, 100, "3 4 ");
-  check_page(1010, 1040, true, 100, "4 3 ");
-  check_page(1000, 1000, false, 100, "");
-  check_page(-1, 1000, false, 100, "0 ");
-  check_page(-1, INT64_MAX, false, 3, "0 1 3 ");
-  check_page(-1, INT64_MAX, true, 1, "5 ");
+  check_page(ALL, "0 1 3 4 5 ");
+  check_page(QUERY(.descending = true), "5 4 3 1 0 ");
+  check_page(QUERY(.from = AT(1010), .to = AT(1040)), "3 4 ");
+  check_page(QUERY(.from = AT(1010), .to = AT(1040), .descending = true), "4 3 ");
+  check_page(QUERY(.from = AT(1000), .to = AT(1000)), "");
+  check_page(QUERY(.to = AT(1000)), "0 ");
+  check_page(((aod_results_query_t){.limit = 3}), "0 1 3 ");
+  check_page(((aod_results_query_t){.descending = true, .limit = 1}), "5 ");
+  check_page(QUERY(.cron_only = true), "");
+}
+
+static void put_at(uint64_t position, uint64_t nonce, const char *cron, int64_t timestamp_ms,
+                   int64_t due_ms, uint64_t block_height) {
+  aod_evaluated_t evaluated = {.position = position,
+                               .nonce = nonce,
+                               .cron = aod_text(cron),
+                               .timestamp_ms = timestamp_ms,
+                               .due_ms = due_ms,
+                               .block_height = block_height,
+                               .skipped = strcmp(cron, "skipped") == 0,
+                               .node = AOD_TEXT("{}")};
+  memcpy(evaluated.process, P, 32);
+  if (evaluated.skipped) evaluated.cron = AOD_EMPTY;
+  aod_results_put(results, &evaluated);
+}
+
+/* Two records with crons between them: one of time, two of blocks in the same second. */
+static void put_crons(void) {
+  put_at(0, 0, "", 10500, 10500, 1);
+  put_at(1, 0, "0-1-seconds", 11500, 11500, 1);
+  put_at(2, 0, "0-1-block", 11000, 11999, 2);
+  put_at(3, 0, "0-1-block", 11000, 11999, 3);
+  put_at(4, 0, "1-1-block", 11000, 11999, 3);
+  put_at(5, 0, "0-1-seconds", 12500, 12500, 3);
+  put_at(6, 1, "", 13000, 13000, 3);
+  put_at(7, 2, "skipped", 13001, 13001, 3);
+  aod_results_flush(results);
+}
+
+static void cron_messages_stand_between_records(void **state) {
+  (void)state;
+  put_crons();
+  check_page(ALL, "0 1 2 3 4 5 6 ");
+  check_page(QUERY(.descending = true), "6 5 4 3 2 1 0 ");
+  check_page(QUERY(.cron_only = true), "1 2 3 4 5 ");
+  check_page(((aod_results_query_t){.cron_only = true, .descending = true, .limit = 2}), "5 4 ");
+  check_page(QUERY(.from = AT(11000)), "1 5 6 ");
+  check_page(QUERY(.to = AT(11000)), "0 2 3 4 ");
+  aod_evaluated_t read;
+  check_ok(aod_results_get(results, P, 0, &arena, &read, &err), &err);
+  assert_int_equal(read.position, 0);
+  check_ok(aod_results_get(results, P, 2, &arena, &read, &err), &err);
+  assert_int_equal(read.position, 7);
+}
+
+/* Following the cursors one by one visits everything once, whatever shares its timestamp. */
+static void a_cursor_stands_exactly_at_its_evaluation(void **state) {
+  (void)state;
+  put_crons();
+  aod_evaluated_list_t all = page(ALL);
+  for (size_t i = 0; i < all.count; i++) {
+    aod_cursor_t cursor = of(&all.list[i]);
+    aod_evaluated_list_t rest = page(QUERY(.from = &cursor));
+    aod_evaluated_list_t before = page(QUERY(.to = &cursor));
+    assert_int_equal(rest.count, all.count - i - 1);
+    if (rest.count) assert_int_equal(rest.list[0].position, i + 1);
+    assert_int_equal(before.count, i + 1);
+  }
+}
+
+static void a_cursor_of_something_else_goes_by_its_time(void **state) {
+  (void)state;
+  put_crons();
+  aod_cursor_t foreign = {.timestamp_ms = 11500, .has_ordinate = true, .ordinate = 9};
+  check_page(QUERY(.from = &foreign), "5 6 ");
+  foreign.cron = AOD_TEXT("0-9-seconds");
+  check_page(QUERY(.to = &foreign), "0 1 2 3 4 ");
 }
 
 #define RESULTS_TEST(f) cmocka_unit_test_setup_teardown(f, before_each, after_each)
@@ -131,8 +252,13 @@ int main(void) {
       RESULTS_TEST(a_result_reads_back_after_a_flush),
       RESULTS_TEST(the_first_result_stands),
       RESULTS_TEST(results_are_there_after_reopening),
-      RESULTS_TEST(the_next_nonce_follows_the_highest),
+      RESULTS_TEST(the_next_position_follows_the_highest),
+      RESULTS_TEST(what_is_truncated_can_be_put_again),
+      RESULTS_TEST(a_key_is_found_at_later_records_only),
       RESULTS_TEST(pages_leave_out_errors_and_have_one_exclusive_bound),
+      RESULTS_TEST(cron_messages_stand_between_records),
+      RESULTS_TEST(a_cursor_stands_exactly_at_its_evaluation),
+      RESULTS_TEST(a_cursor_of_something_else_goes_by_its_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
