@@ -13,26 +13,31 @@
 /* ---- life ---- */
 
 void aod_host_begin(aod_host_t *host) {
-  aod_files_free(host->files);
-  host->files = NULL;
+  aod_assert(!host->files);
   host->ticks = FIRST_TICK;
   host->gas_used = 0;
   host->jumps = NULL;
   host->exit_status = -1;
   aod_buf_clear(&host->reason);
   aod_buf_clear(&host->output);
-  aod_buf_clear(&host->lines[0]);
-  aod_buf_clear(&host->lines[1]);
+}
+
+void aod_host_end(aod_host_t *host) {
+  host->jumps = NULL;
+  aod_host_flush(host, 0);
+  aod_host_flush(host, 1);
+  aod_files_free(host->files);
+  host->files = NULL;
+  aod_buf_free(&host->scratch);
+  aod_buf_free(&host->scratch_path);
 }
 
 void aod_host_free(aod_host_t *host) {
-  aod_files_free(host->files);
+  aod_host_end(host);
   aod_buf_free(&host->reason);
   aod_buf_free(&host->output);
   aod_buf_free(&host->lines[0]);
   aod_buf_free(&host->lines[1]);
-  aod_buf_free(&host->scratch);
-  aod_buf_free(&host->scratch_path);
   *host = (aod_host_t){0};
 }
 

@@ -113,7 +113,8 @@ int aod_host_find_exports(const aod_wasm_module_t *module, const aod_format_t *f
 
 /* ---- life ---- */
 
-void aod_host_begin(aod_host_t *host); /* forget the last message */
+void aod_host_begin(aod_host_t *host); /* a message: its own clock, files and output */
+void aod_host_end(aod_host_t *host);   /* let go of all but reason, output and counters */
 void aod_host_free(aod_host_t *host);  /* what the host owns; zeroed is allowed */
 
 /* ---- for host functions ---- */
@@ -164,19 +165,19 @@ void aod_host_flush(aod_host_t *host, int stream); /* what a line still lacks, a
 #define AOD_HOST_FUNCTIONS(X)                                                                      \
   X(invoke)                                                                                        \
   X(throw_longjmp)                                                                                 \
-  X(set_temp_ret) X(get_temp_ret) X(memory_copy) X(resize_heap) X(heap_max) X(date_now) X(now)     \
-      X(true_constant) X(gmtime) X(gmtime_pointer) X(gmtime_pair) X(localtime)                     \
-          X(localtime_pointer) X(localtime_pair) X(mktime) X(tzset) X(tzset_names) X(strftime)     \
-              X(system) X(system_negative) X(exit) X(abort) X(assert_fail) X(cxa_throw)            \
-                  X(print_error) X(environ_sizes) X(environ_get) X(use_gas) X(use_gas_wide)        \
-                      X(gas_used) X(zero_constant) X(dlopen) X(dlsym) X(nothing) X(openat)         \
-                          X(fcntl) X(ioctl) X(dup3) X(renameat) X(rmdir) X(unlinkat) X(readlinkat) \
-                              X(stat) X(lstat) X(fstat) X(newfstatat) X(faccessat) X(chmod)        \
-                                  X(fchmod) X(fchown) X(ftruncate) X(ftruncate_pair) X(getcwd)     \
-                                      X(mkdirat) X(utimensat) X(mmap) X(munmap) X(fd_write)        \
-                                          X(fd_read) X(fd_close) X(fd_seek) X(fd_seek_pair)        \
-                                              X(fd_sync) X(fd_fdstat) X(bare_fd_write) X(enosys)   \
-                                                  X(espipe)
+  X(set_temp_ret)                                                                                  \
+  X(get_temp_ret) X(memory_copy) X(resize_heap) X(heap_max) X(date_now) X(now) X(true_constant)    \
+      X(gmtime) X(gmtime_pointer) X(gmtime_pair) X(localtime) X(localtime_pointer)                 \
+          X(localtime_pair) X(mktime) X(tzset) X(tzset_names) X(strftime) X(system)                \
+              X(system_negative) X(exit) X(abort) X(assert_fail) X(cxa_throw) X(print_error)       \
+                  X(environ_sizes) X(environ_get) X(use_gas) X(use_gas_wide) X(gas_used)           \
+                      X(zero_constant) X(dlopen) X(dlsym) X(nothing) X(openat) X(fcntl) X(ioctl)   \
+                          X(dup3) X(renameat) X(rmdir) X(unlinkat) X(readlinkat) X(stat) X(lstat)  \
+                              X(fstat) X(newfstatat) X(faccessat) X(chmod) X(fchmod) X(fchown)     \
+                                  X(ftruncate) X(ftruncate_pair) X(getcwd) X(mkdirat) X(utimensat) \
+                                      X(mmap) X(munmap) X(fd_write) X(fd_read) X(fd_close)         \
+                                          X(fd_seek) X(fd_seek_pair) X(fd_sync) X(fd_fdstat)       \
+                                              X(bare_fd_write) X(enosys) X(espipe)
 
 #define X(name) void aod__host_##name(aod_wasm_instance_t *instance, uint64_t *slots);
 AOD_HOST_FUNCTIONS(X)

@@ -65,9 +65,7 @@ bool aod__host_run(aod_host_t *host, uint64_t compute_limit, void (*entry)(void 
   wasm->depth = AOD_CALL_DEPTH_MAX;
   wasm->fuel = compute_limit && compute_limit < INT64_MAX ? (int64_t)compute_limit : INT64_MAX;
   int trap = aod_enter(entry, argument);
-  host->jumps = NULL;
-  aod_host_flush(host, 0);
-  aod_host_flush(host, 1);
+  aod_host_end(host);
   if (trap) explain(host, trap, compute_limit);
   return trap == AOD_TRAP_NONE;
 }

@@ -173,6 +173,7 @@ static void test_clock(void **state) {
   open_host(FORMAT_64);
   assert_true(number(CALL(date_now, 0)) == 10004);
   assert_true(number(CALL(now, 0)) == 10005);
+  aod_host_end(&host);
   aod_host_begin(&host);
   assert_true(number(CALL(date_now, 0)) == 10004);
   close_host();
