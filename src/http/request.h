@@ -47,12 +47,12 @@ struct aod__request {
   uint64_t body_received; /* what came, kept or not */
   uint64_t body_max;      /* of the route, or of its sink when the body goes there */
   uint64_t body_discarded;
-  const aod_sink_t *sink;     /* of the route, also when another answers in its place */
-  bool sink_full;             /* it wants no more */
-  aod__header_t *headers_in;  /* copies: they outlive the connection */
-  aod__header_t *headers_out; /* newest first */
-  int status;                 /* with `response`: written before ANSWERED, read after */
-  struct MHD_Response *response;
+  const aod_sink_t *sink;        /* of the route, also when another answers in its place */
+  bool sink_full;                /* it wants no more */
+  aod__header_t *headers_in;     /* copies: they outlive the connection */
+  aod__header_t *headers_out;    /* newest first */
+  int status;                    /* with `response`: written before ANSWERED, read after */
+  struct MHD_Response *response; /* ours until it is sent */
   _Atomic(aod__request_state_t) state;
   atomic_int references;
   aod__request_t *next, *previous; /* guarded by the server's lock */

@@ -52,7 +52,6 @@ static void finish(aod_request_t *handle, int status, const char *content_type,
     aod__request_resume(request);
   } else {
     aod_assert(atomic_load(&request->state) == AOD__ABANDONED); /* else: answered twice */
-    MHD_destroy_response(response);
   }
   aod__request_release(request);
 }

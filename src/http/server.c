@@ -145,6 +145,8 @@ static void *request_new(void *cls, const char *uri, struct MHD_Connection *conn
 
 void aod__request_release(aod__request_t *request) {
   if (atomic_fetch_sub(&request->references, 1) > 1) return;
+  if (request->response)
+    MHD_destroy_response(request->response); /* nobody was left to send it to */
   if (request->public.stream) request->sink->close(request->public.stream);
   aod_buf_free(&request->body);
   aod_arena_free(&request->public.arena);
@@ -199,6 +201,7 @@ static enum MHD_Result send_answer(aod__request_t *request) {
   bool abandoned = atomic_load(&request->state) == AOD__ABANDONED;
   struct MHD_Response *response = abandoned ? aod__response_closing() : request->response;
   int status = abandoned ? 503 : request->status;
+  if (!abandoned) request->response = NULL;
   if (atomic_load(&server->draining)) MHD_add_response_header(response, "Connection", "close");
   enum MHD_Result queued = MHD_queue_response(request->connection, (unsigned)status, response);
   MHD_destroy_response(response);
