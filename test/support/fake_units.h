@@ -17,7 +17,7 @@
 #include "base/lane.h"
 #include "support/items.h"
 
-enum { FAKE_RECORDS_MAX = 400, FAKE_ITEM_BYTES_MAX = 8192 };
+enum { FAKE_RECORDS_MAX = 2000, FAKE_ITEM_BYTES_MAX = 8192 };
 
 typedef struct {
   uint8_t id[32], process[32], assigned[32];
@@ -210,6 +210,29 @@ static inline const char *fake_body(const fake_record_t *record) {
   return body;
 }
 
+/* Results of messages with this data are held back until fake_release. */
+static const char *fake_held_data;
+static fake_answer_t *fake_held[FAKE_RECORDS_MAX];
+static size_t fake_held_count;
+
+static inline bool fake_is_held(const fake_record_t *record) {
+  aod_arena_t arena = {0};
+  aod_item_t item;
+  if (!fake_held_data || !record || record->is_assignment) return false;
+  aod_assert(aod_item_parse(aod_slice(record->raw, record->len), &arena, &item, NULL) == AOD_OK);
+  bool held = aod_slice_is(item.data, fake_held_data);
+  aod_arena_free(&arena);
+  return held;
+}
+
+static inline void fake_release(void) {
+  pthread_mutex_lock(&fake->lock);
+  fake_held_data = NULL;
+  for (size_t i = 0; i < fake_held_count; i++) aod_pool_post(fake_pool, &fake_held[i]->task);
+  fake_held_count = 0;
+  pthread_mutex_unlock(&fake->lock);
+}
+
 static inline void fake_result(void *context, aod_result_call_t *call) {
   (void)context;
   fake_answer_t *answer = fake_answer_new();
@@ -223,8 +246,10 @@ static inline void fake_result(void *context, aod_result_call_t *call) {
     answer->code = aod_fail(&answer->error, AOD_ENOTFOUND, "not scheduled");
   else
     aod_buf_text(&call->body, fake_body(record));
+  bool held = fake_is_held(record);
+  if (held) fake_held[fake_held_count++] = answer;
   pthread_mutex_unlock(&fake->lock);
-  aod_pool_post(fake_pool, &answer->task);
+  if (!held) aod_pool_post(fake_pool, &answer->task);
 }
 
 static const aod_computer_t fake_computer = {.result = fake_result};

@@ -1,7 +1,8 @@
-// Conformance of the messenger: what it accepts, and what it makes of an outbox. Statements M1-M30.
+// Conformance of the messenger: what it accepts, and what it makes of an outbox. Statements M1-M30,
+// M34-M36 and M42-M45; cron and restarts stand in files of their own.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { assertRefused, eventually, getJson, network, postItem, query, request } from './support/network.mjs'
+import { assertRefused, eventually, getJson, network, postItem, query, request, startNetwork } from './support/network.mjs'
 import {
   answer, arrival, assignmentTag, emit, entry, evaluate, given, messageTags, peek, printed, processTags,
   resultOf, schedule, sendMessage, spawnProbe, spawnProcess, tag, testWallet, valueOf,
@@ -125,6 +126,46 @@ describe('accepting', () => {
       assertRefused(refusal, /You must set both process-id and assign/)
     }
   })
+
+  test('M15 base-layer and exclude are forwarded', async () => {
+    const transaction = net.module64
+    const { number_of_confirmations: confirmations } = await getJson(`${net.ar}/tx/${transaction}/status`)
+    if (confirmations < 20) await request(`${net.ar}/mine/${20 - confirmations}`)
+    const process = await spawnProbe(net)
+    const assign = (query) => request(`${net.mu}/?process-id=${process}&assign=${query}`, { method: 'POST' })
+    const message = await sendMessage(net, target, { data: 'no transaction of the base layer' })
+    assertRefused(await assign(`${message}&base-layer`))
+    const { status, json } = await assign(`${transaction}&base-layer&exclude=Data,Tags`)
+    assert.equal(status, 202, JSON.stringify(json))
+    const { assignment } = await getJson(`${net.su}/${json.id}?process-id=${process}`)
+    assert.equal(valueOf(assignment.tags, 'Message'), transaction)
+    assert.deepEqual(valuesOf(assignment.tags, 'Exclude'), ['Data', 'Tags'])
+  })
+
+  test('M35 a process item with a target is assigned to that target', async () => {
+    const { id, raw } = await signItem({ target, tags: processTags(net), data: 'look at me' })
+    assert.equal((await postItem(net.mu, raw)).status, 202)
+    await eventually('the assignment', async () =>
+      (await schedule(net, target)).find((node) => !node.message && assignmentTag(node, 'Message') === id))
+  })
+
+  test('M43 /push: a number that is none is refused, and so is everything unless it is enabled', async () => {
+    const push = (number) => request(`${net.mu}/push/${unknownId}/${number}?process-id=${target}`, { method: 'POST' })
+    const refusal = await push('first')
+    assert.equal(refusal.status, 400)
+    assertRefused(refusal, /'number' parameter must be a valid number/)
+    assertRefused(await push('0'))
+  })
+
+  test('M45 data of any bytes is stored as it was posted', async () => {
+    const data = Buffer.from(Array.from({ length: 512 }, (_, i) => i % 256))
+    const id = await sendMessage(net, target, { data })
+    const bytes = await eventually('the gateway has it', async () => {
+      const { status, bytes } = await request(`${net.ar}/raw/${id}`)
+      return status === 200 && bytes
+    })
+    assert.deepEqual(bytes, data)
+  })
 })
 
 describe('pushing messages', () => {
@@ -207,6 +248,58 @@ describe('pushing messages', () => {
     const hopeless = [entry('0xnot-an-arweave-address'), { ...entry(target), Anchor: 'short' }]
     await emit(net, sender, { Messages: [...hopeless, entry(target, { data: 'good' })] })
     assert.equal((await arrivalFrom(sender)).message.data, 'good')
+  })
+
+  test('M44 what an assignment leads to has no Pushed-For', async () => {
+    const assigned = await spawnProbe(net)
+    const data = answer({ Output: '', Messages: [entry(target, { data: 'assigned' })], Spawns: [], Assignments: [] })
+    const message = await sendMessage(net, target, { data })
+    await request(`${net.mu}/?process-id=${assigned}&assign=${message}`, { method: 'POST' })
+    const { message: pushed } = await arrivalFrom(assigned)
+    assert.equal(pushed.data, 'assigned')
+    assert.equal(valueOf(pushed.tags, 'Pushed-For'), undefined)
+  })
+
+  test('a message may ask to be assigned to other processes as well', async () => {
+    const [sender, witness] = [await spawnProbe(net), await spawnProbe(net)]
+    await emit(net, sender, { Messages: [entry(target, { tags: [tag('Assignments', [witness])], data: 'both' })] })
+    const { message } = await arrivalFrom(sender)
+    assert.ok(!namesOf(message.tags).includes('Assignments'))
+    await eventually('the assignment', async () =>
+      (await schedule(net, witness)).find((node) => !node.message && assignmentTag(node, 'Message') === message.id))
+  })
+
+  test('M42 traces: a message, what led to it and what it led to', async () => {
+    const [sender, relay] = [await spawnProbe(net), await spawnProbe(net)]
+    const data = answer({ Output: '', Messages: [entry(target, { data: 'end' })], Spawns: [], Assignments: [] })
+    const id = await emit(net, sender, { Messages: [entry(relay, { data })] })
+    const { message: middle } = await arrivalFrom(sender, relay)
+    const { message: last } = await arrivalFrom(relay)
+    const trace = (query) => request(`${net.mu}/?debug=1&process=${relay}${query}`)
+    const { status, json } = await eventually('the trace is complete', async () => {
+      const answer = await trace(`&message=${middle.id}`)
+      return answer.json.edges?.length === 3 && answer
+    })
+    assert.equal(status, 200)
+    assert.equal(json.pageInfo.hasNextPage, false)
+    const byRelation = Object.fromEntries(json.edges.map(({ node }) => [node.relation, node]))
+    assert.equal(byRelation.root.messageId, middle.id)
+    assert.equal(byRelation.root.processId, relay)
+    assert.equal(byRelation.root.parentId, id)
+    assert.equal(byRelation.root.wallet, net.authority)
+    assert.equal(byRelation.root.type, 'MESSAGE')
+    assert.equal(byRelation.ancestor.messageId, id)
+    assert.equal(byRelation.ancestor.wallet, addressOf(testWallet))
+    assert.equal(byRelation.ancestor.parentId, null)
+    assert.equal(byRelation.descendant.messageId, last.id)
+    json.edges.forEach(({ node, cursor }) => assert.equal(cursor, node.id))
+    const page = (await trace('&page=1&page-size=1')).json
+    assert.equal(page.edges.length, 1)
+    assert.equal(page.pageInfo.hasNextPage, true)
+    const refusal = await trace(`&message=${id}&spawn=${id}`)
+    assert.equal(refusal.status, 422)
+    assertRefused(refusal, /Only one of message, assign, or spawn query parameters can be provided/)
+    assertRefused(await request(`${net.mu}/?debug=1`))
   })
 
   test('a message is pushed once, whoever asks for its result and how often', async () => {
@@ -304,3 +397,24 @@ for (const [abi, module] of [['64', () => net.module64], ['32', () => net.module
     })
   })
 }
+
+test('M34 two processes that answer each other for ever hold up nobody else', async () => {
+  const net = await startNetwork()
+  const [ping, pong, bystander] = [await spawnProcess(net), await spawnProcess(net), await spawnProcess(net)]
+  for (const process of [ping, pong]) {
+    await printed(net, process, `Handlers.add('again', 'Again', function (msg) Send({ Target = msg.From, Action = 'Again' }) end)`)
+  }
+  const rounds = async () => Number(assignmentTag(await getJson(`${net.su}/${pong}/latest`), 'Nonce'))
+  await printed(net, ping, `for i = 1, 20 do Send({ Target = '${pong}', Action = 'Again' }) end`)
+  await eventually('they are at it', async () => (await rounds()) > 100)
+  await printed(net, bystander, `Handlers.add('echo', 'Echo', function (msg) Echoed = msg.Data end)`)
+  const began = Date.now()
+  const id = await sendMessage(net, bystander, { tags: [tag('Action', 'Eval')], data: `Send({ Target = ao.id, Action = 'Echo', Data = 'heard' })` })
+  await resultOf(net, bystander, id)
+  const owner = addressOf(testWallet)
+  await eventually('the echo is there', async () => (await peek(net, bystander, 'return Echoed', owner)) === 'heard')
+  assert.ok(Date.now() - began < 10_000)
+  const before = await rounds()
+  await eventually('they still are', async () => (await rounds()) > before)
+  await net.kill()
+})
