@@ -1,13 +1,13 @@
 // Conformance of the compute unit: results, what a process is given, pages, dry runs. Statements
-// U1-U19, U26-U33, U40-U43, U45, U48, U55, U56. What touches the module runs for both pointer sizes.
+// U1-U19, U22-U33, U40-U46, U48, U54-U56; cron has a file of its own. What touches the module runs for both pointer sizes.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { assertRefused, eventually, getJson, network, request } from './support/network.mjs'
+import { assertRefused, eventually, getJson, network, postItem, request } from './support/network.mjs'
 import {
   answer, arrival, assignmentTag, dryRun, emit, entry, evaluate, given, outputOf, peek, printed, processTags,
   resultOf, schedule, sendMessage, spawnProbe, spawnProcess, tag, testWallet, valueOf,
 } from './support/aos.mjs'
-import { addressOf, unknownId } from './support/items.mjs'
+import { addressOf, signItem, unknownId } from './support/items.mjs'
 
 const owner = addressOf(testWallet)
 const decoded = (cursor) => JSON.parse(Buffer.from(cursor, 'base64').toString())
@@ -72,6 +72,13 @@ for (const [abi, module] of [['64', () => net.module64], ['32', () => net.module
       assert.equal(outputOf(await resultOf(net, process, ids[4])), '5')
       assert.equal(outputOf(await resultOf(net, process, ids[1])), '2')
       assert.equal(outputOf(await resultOf(net, process, ids[0])), '1')
+    })
+
+    test('U54 a nonce will do instead of an id', async () => {
+      const process = await counter({ module: module() })
+      await increment(process)
+      assert.equal(outputOf(await resultOf(net, process, '2')), '1')
+      assertRefused(await request(`${net.cu}/result/3?process-id=${process}`))
     })
 
     test('U48 fifty requests at once, each message evaluated once', async () => {
@@ -222,6 +229,17 @@ for (const [abi, module] of [['64', () => net.module64], ['32', () => net.module
       assert.equal(await peek(net, await spawnProcess(net, { module: module() }), 'return 2 ^ 10', owner), '1024.0')
     })
 
+    test('U44 it can look at the state after an older message', async () => {
+      const process = await counter({ module: module() })
+      const ids = []
+      for (let i = 0; i < 3; i++) ids.push(await increment(process))
+      await resultOf(net, process, ids[2])
+      const { status, json } = await dryRun(net, process, { ...count, Data: 'return Count' }, `&to=${ids[0]}`)
+      assert.equal(status, 200)
+      assert.equal(outputOf(json), '1')
+      assert.equal(await peek(net, process, 'return Count', owner), '3')
+    })
+
     test('U45 without Owner or Tags it is refused', async () => {
       assertRefused(await dryRun(net, process, { Tags: [] }))
       assertRefused(await dryRun(net, process, { Owner: owner }))
@@ -230,8 +248,96 @@ for (const [abi, module] of [['64', () => net.module64], ['32', () => net.module
         method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"Owner":',
       }))
     })
+
+    test('U46 the memory as bytes', async () => {
+      const { status, headers, bytes } = await request(`${net.cu}/state/${process}`)
+      assert.equal(status, 200)
+      assert.match(headers.get('content-type'), /application\/octet-stream/)
+      assert.equal(bytes.length % 65536, 0)
+      assert.ok(bytes.length >= 1088 * 65536, String(bytes.length))
+      assert.ok(bytes.includes('Count'))
+    })
   })
 }
+
+describe('assignments', () => {
+  let probe, message
+  before(async () => {
+    probe = await spawnProbe(net)
+    message = await sendMessage(net, await spawnProcess(net), { data: 'assigned', tags: [tag('Colour', 'blue')] })
+  })
+  const assign = (query) => request(`${net.su}/?process-id=${probe}&assign=${message}${query}`, { method: 'POST' })
+
+  test('U22 the same message assigned twice does not come twice', async () => {
+    const first = await assign('')
+    assert.equal(first.status, 200, first.text)
+    assert.equal((await given(net, probe, first.json.id)).message.Data, 'assigned')
+    const second = await assign('')
+    if (second.status === 200) {
+      const { Messages, Spawns, Assignments } = await resultOf(net, probe, second.json.id)
+      assert.deepEqual([Messages, Spawns, Assignments], [[], [], []])
+    } else {
+      assertRefused(second)
+    }
+  })
+
+  for (const [fields, query] of [[['Data'], 'Data'], [['Data', 'Tags'], 'Data,Tags']]) {
+    test(`U23 exclude=${query} leaves that out`, async () => {
+      const other = await spawnProbe(net)
+      const { status, json, text } = await request(
+        `${net.su}/?process-id=${other}&assign=${message}&exclude=${query}`, { method: 'POST' })
+      assert.equal(status, 200, text)
+      const seen = (await given(net, other, json.id)).message
+      for (const field of fields) assert.ok(!seen[field]?.length, JSON.stringify(seen))
+      assert.equal(seen.Id, message)
+    })
+  }
+})
+
+describe('what a module must say', () => {
+  const said = {
+    'Data-Protocol': 'ao',
+    Type: 'Module',
+    'Module-Format': 'wasm64-unknown-emscripten-draft_2024_02_15',
+    'Input-Encoding': 'JSON-1',
+    'Output-Encoding': 'JSON-1',
+    'Memory-Limit': '1-gb',
+    'Compute-Limit': '9000000000000',
+  }
+  const boot = async (changes, processTagsToo = []) => {
+    const tags = Object.entries({ ...said, ...changes }).filter(([, value]) => value !== null).map(([name, value]) => tag(name, value))
+    const { id: module, raw } = await signItem({ tags, data: 'not looked at' })
+    const upload = await postItem(`${net.bundler}/tx`, raw)
+    assert.equal(upload.status, 200, upload.text)
+    const process = await spawnProcess(net, { module, tags: processTagsToo })
+    return request(`${net.cu}/result/${process}?process-id=${process}`)
+  }
+
+  for (const [what, changes, status, pattern] of [
+    ['a known Module-Format', { 'Module-Format': 'wasm128-unknown' }, 422, /Module-Format/],
+    ['a Module-Format at all', { 'Module-Format': null }, 422, /Module-Format/],
+    ['an Input-Encoding', { 'Input-Encoding': null }, 422, /Input-Encoding/],
+    ['an Output-Encoding', { 'Output-Encoding': null }, 422, /Output-Encoding/],
+    ['a Memory-Limit', { 'Memory-Limit': null }, 413, /Memory-Limit/],
+    ['a Memory-Limit that is not too much', { 'Memory-Limit': '999-gb' }, 413, /Memory-Limit/],
+    ['a Compute-Limit', { 'Compute-Limit': null }, 413, /Compute-Limit/],
+    ['a Compute-Limit that is not too much', { 'Compute-Limit': '99000000000000000' }, 413, /Compute-Limit/],
+    ['extensions that are known', { Extension: 'Teleport' }, 422, /Extension/],
+  ]) {
+    test(`U24 ${what}`, async () => {
+      const refusal = await boot(changes)
+      assert.equal(refusal.status, status, refusal.text)
+      assertRefused(refusal, pattern)
+    })
+  }
+
+  test('U25 what the process says counts more', async () => {
+    const modest = await boot({ 'Memory-Limit': '999-gb' }, [tag('Memory-Limit', '1-gb')])
+    assert.doesNotMatch(modest.text, /Memory-Limit/)
+    const greedy = await boot({}, [tag('Memory-Limit', '999-gb')])
+    assert.equal(greedy.status, 413, greedy.text)
+  })
+})
 
 describe('refusals', () => {
   test('U6 without process-id', async () => {
