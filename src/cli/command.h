@@ -7,7 +7,12 @@
 
 /* argv begins after the command's name. Returns the exit code. */
 int aod_command_dev(int argc, char **argv);
+int aod_command_serve(int argc, char **argv);
+int aod_command_mu(int argc, char **argv);
+int aod_command_su(int argc, char **argv);
+int aod_command_cu(int argc, char **argv);
 int aod_command_gateway(int argc, char **argv);
+int aod_command_config(int argc, char **argv);
 int aod_command_module(int argc, char **argv);
 int aod_command_wallet(int argc, char **argv);
 int aod_command_item(int argc, char **argv);

@@ -1,12 +1,10 @@
 /* aod dev: start a network, say how to use it, run until told to stop. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/json.h"
 #include "base/options.h"
 #include "cli/command.h"
+#include "cli/info.h"
 #include "cli/serve.h"
 #include "node/network.h"
 
@@ -41,31 +39,6 @@ static const aod_option_t options_table[] = {
 
 /* ---- telling ---- */
 
-static void write_info(const aod_network_info_t *info, aod_buf_t *json) {
-  aod_buf_byte(json, '{');
-  for (int i = 0; i < AOD_PORTS; i++)
-    aod_json_key_string(json, aod_port_names[i], aod_text(info->urls[i]));
-  aod_json_key_string(json, "scheduler", aod_text(info->address));
-  aod_json_key_string(json, "authority", aod_text(info->authority));
-  aod_json_key(json, "modules");
-  aod_buf_byte(json, '{');
-  for (size_t i = 0; i < info->module_count; i++)
-    aod_json_key_string(json, info->modules[i].name, aod_text(info->modules[i].id));
-  aod_buf_byte(json, '}');
-  aod_json_key(json, "accounts");
-  aod_buf_byte(json, '[');
-  for (size_t i = 0; i < info->account_count; i++) {
-    aod_json_separate(json);
-    aod_buf_byte(json, '{');
-    aod_json_key_string(json, "address", aod_text(info->accounts[i].address));
-    aod_json_key_string(json, "jwk", aod_text(info->accounts[i].jwk_path));
-    aod_buf_byte(json, '}');
-  }
-  aod_buf_byte(json, ']');
-  aod_json_key_int(json, "pid", getpid());
-  aod_buf_text(json, "}\n");
-}
-
 static void print_banner(const aod_network_info_t *info, int64_t ready_us) {
   static const char *const labels[AOD_PORTS] = {"arweave", "bundler", "messenger (MU)",
                                                 "scheduler (SU)", "compute unit (CU)"};
@@ -99,31 +72,25 @@ static void print_banner(const aod_network_info_t *info, int64_t ready_us) {
   fflush(stdout);
 }
 
-static int write_ports_file(const aod_network_info_t *info, const char *path, aod_error_t *err) {
-  aod_buf_t json = {0};
-  write_info(info, &json);
-  int code = aod_file_write(path, aod_buf_slice(&json), 0644, err);
-  aod_buf_free(&json);
-  return code;
-}
-
 /* ---- the command ---- */
 
 static int run(const dev_options_t *options, int64_t started_us, aod_error_t *err) {
   aod_network_options_t network_options = {.host = options->host,
-                                           .port_base = options->port_base,
                                            .data_dir = options->data,
                                            .wallet = options->wallet,
                                            .upload_url = options->upload,
-                                           .gateway_url = options->upload_bundles,
+                                           .bundles_url = options->upload_bundles,
+                                           .test_accounts = true,
                                            .modules = options->modules.values,
                                            .module_count = options->modules.count};
+  for (int i = 0; i < AOD_PORTS; i++)
+    network_options.ports[i] = options->port_base ? options->port_base + i : 0;
   aod_network_t *network;
   int code = aod_network_open(&network, &network_options, err);
   if (code != AOD_OK) return code;
   const aod_network_info_t *info = aod_network_info(network);
   print_banner(info, aod_clock_monotonic_us() - started_us);
-  if (options->ports_file) code = write_ports_file(info, options->ports_file, err);
+  if (options->ports_file) code = aod_info_write_file(info, options->ports_file, err);
   if (code == AOD_OK) aod_serve_wait();
   aod_network_close(network);
   return code;

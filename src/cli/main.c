@@ -9,7 +9,12 @@ static const struct {
   int (*run)(int argc, char **argv);
 } commands[] = {
     {"dev", "a whole AO network in this process, ready for clients", aod_command_dev},
+    {"serve", "units of a network, in any combination", aod_command_serve},
+    {"mu", "a messenger by itself", aod_command_mu},
+    {"su", "a scheduler by itself", aod_command_su},
+    {"cu", "a compute unit by itself", aod_command_cu},
     {"gateway", "an Arweave gateway and bundler by themselves", aod_command_gateway},
+    {"config", "check a configuration file, or print one", aod_command_config},
     {"module", "compile modules ahead of their first use", aod_command_module},
     {"wallet", "make keys and tell about them", aod_command_wallet},
     {"item", "inspect, verify and sign data items", aod_command_item},

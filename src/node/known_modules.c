@@ -1,11 +1,20 @@
 #include "node/known_modules.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "arweave/base64url.h"
+#include "arweave/hash.h"
+#include "base/file.h"
+#include "node/cache.h"
 #include "vm/module.h"
 
 #define FORMAT_64 "wasm64-unknown-emscripten-draft_2024_02_15"
 #define FORMAT_32 "wasm32-unknown-emscripten4"
+
+enum { MODULE_BYTES_MAX = 64 << 20 };
+
+const char aod_known_modules_owner[] = "0EzP1DY2grHDSLPIlso3GZcxNI-M80LUOr7zcUV-bew";
 
 const aod_known_module_t aod_known_modules[] = {
     {"aos2_0_6", "ISShJH1ij-hPPt9St5UFFr_8Ys3Kj5cyg7zrMGt7H9s",
@@ -33,6 +42,41 @@ const aod_known_module_t *aod_known_module_find(const uint8_t sha256[32]) {
   for (const aod_known_module_t *row = aod_known_modules; row->name; row++)
     if (strcmp(row->sha256, hex) == 0) return row;
   return NULL;
+}
+
+static const aod_known_module_t *find_id(const uint8_t id[32]) {
+  char text[AOD_ID_CHARS + 1];
+  aod_id_encode(id, text);
+  for (const aod_known_module_t *row = aod_known_modules; row->name; row++)
+    if (strcmp(row->id, text) == 0) return row;
+  return NULL;
+}
+
+static bool read_checked(const aod_known_module_t *row, aod_arena_t *arena, aod_slice_t *wasm) {
+  char *dir = aod_build_modules_dir();
+  const char *path = aod_arena_printf(arena, "%s/%s.wasm", dir, row->name);
+  free(dir);
+  aod_buf_t bytes = {0};
+  uint8_t digest[32];
+  bool good = aod_file_read(path, MODULE_BYTES_MAX, &bytes, NULL) == AOD_OK;
+  if (good) {
+    aod_sha256(aod_buf_slice(&bytes), digest);
+    good = aod_known_module_find(digest) == row;
+    *wasm = aod_arena_copy(arena, aod_buf_slice(&bytes));
+  }
+  aod_buf_free(&bytes);
+  return good;
+}
+
+bool aod_known_module_read(const uint8_t id[32], aod_arena_t *arena, aod_item_t *item) {
+  const aod_known_module_t *row = find_id(id);
+  aod_slice_t wasm;
+  if (!row || !read_checked(row, arena, &wasm)) return false;
+  *item = (aod_item_t){.signature = AOD_TEXT(""), .data = wasm};
+  memcpy(item->id, id, 32);
+  aod_assert(aod_id_decode(aod_text(aod_known_modules_owner), item->address));
+  aod_module_tags(row->name, row->format, arena, &item->tags);
+  return true;
 }
 
 void aod_module_tags(const char *name, const char *format, aod_arena_t *arena, aod_tags_t *tags) {

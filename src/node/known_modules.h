@@ -13,10 +13,19 @@ typedef struct {
   const char *format;
 } aod_known_module_t;
 
+/* Their owner's address, as the recorded evaluations have it; whose key it is, is not known here.
+ */
+extern const char aod_known_modules_owner[];
+
 extern const aod_known_module_t aod_known_modules[]; /* ends with a row without name */
 
 /* The row with this hash (32 bytes), NULL when none has it. */
 const aod_known_module_t *aod_known_module_find(const uint8_t sha256[32]);
+
+/* A known module as a transaction, its data read from the file beside the program: for units whose
+ * gateway does not serve it, or serves it without a signature that could be checked. False when the
+ * id is not known, or the file is missing or not the one with the known hash. */
+bool aod_known_module_read(const uint8_t id[32], aod_arena_t *arena, aod_item_t *item);
 
 /* The tags of a Module transaction, in the order in which the network's have them. */
 void aod_module_tags(const char *name, const char *format, aod_arena_t *arena, aod_tags_t *tags);

@@ -23,6 +23,8 @@
 #include "node/home.h"
 #include "node/keys.h"
 #include "node/known_modules.h"
+#include "node/remote.h"
+#include "node/remote_gateway.h"
 #include "su/su.h"
 #include "vm/vm.h"
 
@@ -41,7 +43,13 @@ struct aod_network {
   aod_signer_t *signer;
   aod_ar_t *ar;
   aod_direct_t direct;
+  aod_client_t *client; /* where a neighbour runs elsewhere */
+  aod_remote_gateway_t *remote_gateway;
+  aod_remote_scheduler_t *remote_scheduler;
+  aod_remote_computer_t *remote_computer;
   aod_gateway_t gateway;
+  const aod_scheduler_t *scheduler;
+  const aod_computer_t *computer;
   aod_vm_t *vm;
   aod_su_t *su;
   aod_cu_t *cu;
@@ -53,6 +61,10 @@ const aod_network_info_t *aod_network_info(const aod_network_t *network) {
   return &network->info;
 }
 
+static bool is_here(const aod_network_t *network, aod_port_t unit) {
+  return network->options.ports[unit] != AOD_PORT_NONE;
+}
+
 static char *path_in_data(aod_network_t *network, const char *name) {
   return aod_home_path(&network->home, name, &network->arena);
 }
@@ -62,11 +74,12 @@ static char *path_in_data(aod_network_t *network, const char *name) {
 static int listen_all(aod_network_t *network, aod_error_t *err) {
   const aod_network_options_t *options = &network->options;
   for (int i = 0; i < AOD_PORTS; i++) {
-    int port = options->port_base ? (int)options->port_base + i : 0;
+    if (!is_here(network, i)) continue;
+    int port = (int)options->ports[i];
     int code = aod_server_listen(options->host, &port, &network->listen_fds[i], err);
     if (code != AOD_OK) {
       network->listen_fds[i] = -1;
-      return aod_error_prefix(err, "%s; choose others with --port-base N (0 for free ones)",
+      return aod_error_prefix(err, "%s (another port, or 0 for a free one, helps)",
                               aod_port_names[i]);
     }
     network->info.urls[i] = aod_arena_printf(&network->arena, "http://%s:%d", options->host, port);
@@ -93,6 +106,7 @@ static int load_wallet(aod_network_t *network, aod_error_t *err) {
 
 static int write_accounts(aod_network_t *network, aod_error_t *err) {
   aod_network_info_t *info = &network->info;
+  if (!network->options.test_accounts) return AOD_OK;
   info->account_count = AOD_TEST_ACCOUNTS;
   info->accounts = aod_arena_alloc(&network->arena, AOD_TEST_ACCOUNTS * sizeof *info->accounts);
   int code = aod_dir_create(path_in_data(network, "accounts"), err);
@@ -118,8 +132,8 @@ static void offer(aod_network_t *network, const char *name, const char *id) {
 
 static int put_known(aod_network_t *network, const aod_known_module_t *row, const char *name,
                      const char *path, aod_error_t *err) {
-  aod_ar_known_t known = {.data_file = path, .owner = aod_signer_owner(network->signer)};
-  aod_signer_address(network->signer, known.owner_address);
+  aod_ar_known_t known = {.data_file = path};
+  aod_assert(aod_id_decode(aod_text(aod_known_modules_owner), known.owner_address));
   aod_assert(aod_id_decode(aod_text(row->id), known.id));
   aod_module_tags(row->name, row->format, &network->arena, &known.tags);
   int code = aod_ar_put_known(network->ar, &known, err);
@@ -186,6 +200,7 @@ static int offer_file(aod_network_t *network, const char *path, aod_error_t *err
 
 /* Run again after a reset of the gateway: the list of names is then complete already. */
 static int offer_modules(aod_network_t *network, aod_error_t *err) {
+  if (!network->ar) return AOD_OK;
   if (!network->info.modules) {
     size_t most = network->options.module_count;
     for (const aod_known_module_t *row = aod_known_modules; row->name; row++) most++;
@@ -210,6 +225,7 @@ static void report_compile(void *context, const char *name, bool done, int64_t m
 }
 
 static int open_vm(aod_network_t *network, aod_error_t *err) {
+  if (!is_here(network, AOD_PORT_CU)) return AOD_OK;
   char *cache_dir = aod_cache_dir(), *shared_dir = aod_build_modules_dir();
   aod_vm_options_t options = {
       .cache_dir = cache_dir, .shared_cache_dir = shared_dir, .on_compile = report_compile};
@@ -227,16 +243,20 @@ static void await_published(void *context) {
 
 /* Tell where the scheduler answers, as other units and clients look it up. */
 static int announce_scheduler(aod_network_t *network, aod_error_t *err) {
+  const char *url = network->options.announce_url;
+  if (!url && network->ar) url = network->info.urls[AOD_PORT_SU];
+  if (!url) return AOD_OK;
   char *ttl = aod_arena_printf(&network->arena, "%d", LOCATION_TTL_MS);
   aod_tag_t tags[] = {{AOD_TEXT("Data-Protocol"), AOD_TEXT("ao")},
                       {AOD_TEXT("Variant"), AOD_TEXT("ao.TN.1")},
                       {AOD_TEXT("Type"), AOD_TEXT("Scheduler-Location")},
-                      {AOD_TEXT("Url"), aod_text(network->info.urls[AOD_PORT_SU])},
+                      {AOD_TEXT("Url"), aod_text(url)},
                       {AOD_TEXT("Time-To-Live"), aod_text(ttl)}};
   aod_item_fields_t fields = {.tags = {tags, sizeof tags / sizeof *tags}, .data = AOD_TEXT(" ")};
   aod_buf_t raw = {0};
   int code = aod_item_sign(&fields, network->signer, &raw, NULL, err);
-  if (code == AOD_OK) code = aod_ar_put_item(network->ar, aod_buf_slice(&raw), err);
+  aod_slice_t item = aod_buf_slice(&raw);
+  if (code == AOD_OK) code = network->gateway.upload(network->gateway.context, &item, 1, err);
   aod_buf_free(&raw);
   return code;
 }
@@ -248,6 +268,7 @@ static int refill(void *context, aod_error_t *err) {
 }
 
 static int open_gateway(aod_network_t *network, aod_error_t *err) {
+  if (!is_here(network, AOD_PORT_AR)) return AOD_OK;
   aod_ar_options_t options = {.path = path_in_data(network, "ar.db"),
                               .network = "aod.LN.1",
                               .signer = network->signer,
@@ -265,39 +286,102 @@ static int open_gateway(aod_network_t *network, aod_error_t *err) {
 /* From here on, what the units upload goes to somebody else as well. */
 static int open_uploader(aod_network_t *network, aod_error_t *err) {
   const aod_network_options_t *given = &network->options;
-  if (!given->upload_url && !given->gateway_url) return AOD_OK;
-  if (given->upload_url && given->gateway_url)
+  if (!given->upload_url && !given->bundles_url) return AOD_OK;
+  if (given->upload_url && given->bundles_url)
     return aod_fail(err, AOD_EUSAGE, "records go to a bundler or to a gateway, not to both");
   if (!given->data_dir)
     return aod_fail(err, AOD_EUSAGE, "say where to keep the records that wait: --data DIR");
   aod_uploader_options_t options = {.path = path_in_data(network, "uploads.db"),
                                     .url =
-                                        given->upload_url ? given->upload_url : given->gateway_url,
-                                    .signer = given->gateway_url ? network->signer : NULL};
+                                        given->upload_url ? given->upload_url : given->bundles_url,
+                                    .signer = given->bundles_url ? network->signer : NULL};
   return aod_uploader_open(&network->direct.uploader, &options, err);
 }
 
+/* ---- neighbours elsewhere ---- */
+
+static bool needs(const aod_network_t *network, aod_port_t neighbour) {
+  bool messenger = is_here(network, AOD_PORT_MU), scheduler = is_here(network, AOD_PORT_SU);
+  bool computer = is_here(network, AOD_PORT_CU);
+  if (is_here(network, neighbour)) return false;
+  if (neighbour == AOD_PORT_AR) return messenger || scheduler || computer;
+  return neighbour == AOD_PORT_SU ? messenger || computer : messenger;
+}
+
+static int demand(const char *url, const char *unit, const char *option, aod_error_t *err) {
+  if (url) return AOD_OK;
+  return aod_fail(err, AOD_EUSAGE, "say where the %s answers: %s URL", unit, option);
+}
+
+static int open_remote_gateway(aod_network_t *network, aod_error_t *err) {
+  const aod_network_options_t *given = &network->options;
+  int code =
+      demand(given->gateway_count ? given->gateway_urls[0] : NULL, "gateway", "--gateway-url", err);
+  if (code == AOD_OK && is_here(network, AOD_PORT_SU))
+    code = demand(given->upload_url ? given->upload_url : given->bundles_url, "bundler", "--upload",
+                  err);
+  if (code != AOD_OK) return code;
+  aod_remote_gateway_options_t options = {.urls = given->gateway_urls,
+                                          .url_count = given->gateway_count,
+                                          .uploader = network->direct.uploader};
+  code = aod_remote_gateway_open(&network->remote_gateway, network->client, &options, err);
+  if (code == AOD_OK) network->gateway = *aod_remote_gateway_table(network->remote_gateway);
+  return code;
+}
+
+static int open_neighbours(aod_network_t *network, aod_error_t *err) {
+  const aod_network_options_t *given = &network->options;
+  bool gateway = needs(network, AOD_PORT_AR), scheduler = needs(network, AOD_PORT_SU),
+       computer = needs(network, AOD_PORT_CU);
+  if (!gateway && !scheduler && !computer) return AOD_OK;
+  int code = aod_client_open(&network->client, err);
+  if (code == AOD_OK && gateway) code = open_remote_gateway(network, err);
+  if (code == AOD_OK && scheduler)
+    code = demand(given->scheduler_url, "scheduler", "--scheduler-url", err);
+  if (code == AOD_OK && computer)
+    code = demand(given->computer_url, "compute unit", "--computer-url", err);
+  if (code != AOD_OK) return code;
+  if (scheduler) {
+    network->remote_scheduler = aod_remote_scheduler_open(network->client, given->scheduler_url);
+    network->scheduler = aod_remote_scheduler_table(network->remote_scheduler);
+  }
+  if (computer) {
+    network->remote_computer = aod_remote_computer_open(network->client, given->computer_url);
+    network->computer = aod_remote_computer_table(network->remote_computer);
+  }
+  return AOD_OK;
+}
+
+/* ---- units that need neighbours ---- */
+
 static int open_scheduler(aod_network_t *network, aod_error_t *err) {
+  if (!is_here(network, AOD_PORT_SU)) return AOD_OK;
   aod_su_options_t options = {.schedule_path = path_in_data(network, "su.db"),
                               .signer = network->signer,
                               .gateway = &network->gateway};
-  return aod_su_open(&network->su, &options, err);
+  int code = aod_su_open(&network->su, &options, err);
+  if (code == AOD_OK) network->scheduler = aod_su_scheduler(network->su);
+  return code == AOD_OK ? announce_scheduler(network, err) : code;
 }
 
 static int open_computer(aod_network_t *network, aod_error_t *err) {
+  if (!is_here(network, AOD_PORT_CU)) return AOD_OK;
   aod_cu_options_t options = {.results_path = path_in_data(network, "cu.db"),
                               .vm = network->vm,
-                              .scheduler = aod_su_scheduler(network->su),
+                              .scheduler = network->scheduler,
                               .gateway = &network->gateway};
   aod_signer_address(network->signer, options.address);
-  return aod_cu_open(&network->cu, &options, err);
+  int code = aod_cu_open(&network->cu, &options, err);
+  if (code == AOD_OK) network->computer = aod_cu_computer(network->cu);
+  return code;
 }
 
 static int open_messenger(aod_network_t *network, aod_error_t *err) {
+  if (!is_here(network, AOD_PORT_MU)) return AOD_OK;
   aod_mu_options_t options = {.outbox_path = path_in_data(network, "mu.db"),
                               .signer = network->signer,
-                              .scheduler = aod_su_scheduler(network->su),
-                              .computer = aod_cu_computer(network->cu),
+                              .scheduler = network->scheduler,
+                              .computer = network->computer,
                               .gateway = &network->gateway};
   return aod_mu_open(&network->mu, &options, err);
 }
@@ -313,6 +397,7 @@ static int open_servers(aod_network_t *network, aod_error_t *err) {
                            [AOD_PORT_CU] = {aod_cu_routes, network->cu}};
   int code = AOD_OK;
   for (int i = 0; i < AOD_PORTS && code == AOD_OK; i++) {
+    if (!is_here(network, i)) continue;
     aod_server_options_t options = {.name = aod_port_names[i],
                                     .listen_fd = network->listen_fds[i],
                                     .routes = services[i].routes,
@@ -325,8 +410,8 @@ static int open_servers(aod_network_t *network, aod_error_t *err) {
 
 static int open_all(aod_network_t *network, aod_error_t *err) {
   static int (*const steps[])(aod_network_t *, aod_error_t *) = {
-      listen_all,    take_data_dir,  load_wallet,        write_accounts, open_vm,
-      open_gateway,  offer_modules,  announce_scheduler, open_uploader,  open_scheduler,
+      listen_all,    take_data_dir,  load_wallet,   write_accounts,  open_vm,
+      open_uploader, open_gateway,   offer_modules, open_neighbours, open_scheduler,
       open_computer, open_messenger, open_servers};
   for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
     int code = steps[i](network, err);
@@ -354,12 +439,17 @@ void aod_network_close(aod_network_t *network) {
   for (int i = 0; i < AOD_PORTS; i++)
     if (network->servers[i]) aod_server_drain(network->servers[i], REQUEST_GRACE_MS);
   if (network->mu) aod_mu_drain(network->mu, OUTBOX_GRACE_MS);
+  if (network->client) aod_client_stop(network->client); /* who waits for a neighbour, goes on */
   if (network->mu) aod_mu_stop(network->mu);
   for (int i = 0; i < AOD_PORTS; i++)
     if (network->servers[i]) aod_server_close(network->servers[i]);
   aod_cu_close(network->cu);
   aod_su_close(network->su);
   aod_mu_close(network->mu);
+  aod_remote_computer_close(network->remote_computer);
+  aod_remote_scheduler_close(network->remote_scheduler);
+  aod_remote_gateway_close(network->remote_gateway);
+  aod_client_close(network->client);
   aod_uploader_close(network->direct.uploader);
   aod_ar_close(network->ar);
   if (network->vm) aod_vm_close(network->vm);

@@ -1,5 +1,5 @@
-/* A whole network in one process: Arweave gateway, bundler, messenger, scheduler and compute unit,
- * wired together by direct calls and serving their public protocol on five ports. */
+/* Units of an AO network in one process: all of them, or some whose neighbours run elsewhere. Those
+ * that are here are wired by direct calls, the others are asked over their public protocol. */
 #ifndef AOD_NODE_NETWORK_H
 #define AOD_NODE_NETWORK_H
 
@@ -10,16 +10,25 @@
 typedef enum { AOD_PORT_AR, AOD_PORT_BUNDLER, AOD_PORT_MU, AOD_PORT_SU, AOD_PORT_CU } aod_port_t;
 enum { AOD_PORTS = 5 };
 extern const char *const aod_port_names[AOD_PORTS]; /* "ar", "bundler", … */
+enum { AOD_PORT_NONE = -1 };
 
 typedef struct {
   const char *host;
-  int64_t port_base;          /* five consecutive ports; 0: free ones */
+  int64_t ports[AOD_PORTS];   /* 0: a free one; AOD_PORT_NONE: the unit is not here */
   const char *data_dir;       /* NULL: a temporary folder, removed by close */
   const char *wallet;         /* JWK file of the units' wallet; NULL: the well-known test wallet */
   const char *const *modules; /* files to offer besides the known ones */
   size_t module_count;
   const char *upload_url;  /* a bundler that gets every record too; NULL: nobody */
-  const char *gateway_url; /* the same in bundles of our own, which the units' wallet pays */
+  const char *bundles_url; /* a gateway that gets them in bundles of our own, which the units'
+                            * wallet pays */
+  bool test_accounts;      /* write the ten test accounts into the data folder */
+  /* Where neighbours answer that are not here. */
+  const char *const *gateway_urls; /* asked in this order */
+  size_t gateway_count;
+  const char *scheduler_url, *computer_url;
+  const char *announce_url; /* publish this as the scheduler's URL; NULL: its own, where the gateway
+                             * is here too */
 } aod_network_options_t;
 
 typedef struct {
@@ -34,8 +43,8 @@ typedef struct {
 
 /* What a user must know of a running network; strings live as long as the network. */
 typedef struct {
-  char *urls[AOD_PORTS];
-  char address[44];   /* of the units' wallet, under which the scheduler is looked up */
+  char *urls[AOD_PORTS]; /* NULL: not here */
+  char address[44];      /* of the units' wallet, under which the scheduler is looked up */
   char authority[44]; /* what the messages that the messenger signs are from: the same address, but
                        * of a secp256k1 wallet what AO calls it */
   const char *data_dir;

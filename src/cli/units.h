@@ -1,0 +1,16 @@
+/* The options of programs that serve units, one table for all of them. */
+#ifndef AOD_CLI_UNITS_H
+#define AOD_CLI_UNITS_H
+
+#include "base/options.h"
+
+typedef struct {
+  const char *config, *units, *data, *host, *wallet, *ports_file;
+  int64_t ports[5], port; /* AOD_PORT_NONE: not given */
+  aod_option_list_t gateway_urls, modules;
+  const char *scheduler_url, *computer_url, *announce_url, *upload, *upload_bundles;
+} aod_units_options_t;
+
+extern const aod_option_t aod_units_options[];
+
+#endif
