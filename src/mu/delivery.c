@@ -22,6 +22,7 @@ static void deliver(aod_delivery_t *delivery);
 static void crank(aod_delivery_t *delivery);
 static void follow(aod_delivery_t *delivery);
 static void follow_more(aod_delivery_t *delivery);
+static void follow_stored(aod_delivery_t *delivery);
 static void follow_spawn(aod_delivery_t *delivery);
 
 /* ---- life ---- */
@@ -69,8 +70,10 @@ void aod__delivery_run(aod_delivery_t *delivery, void (*step)(aod_delivery_t *))
 }
 
 void aod__delivery_start(aod_delivery_t *delivery) {
-  bool cranked = delivery->entry.kind == AOD_OUTBOX_CRANK;
-  aod__delivery_run(delivery, cranked ? crank : deliver);
+  aod_outbox_kind_t kind = delivery->entry.kind;
+  aod__delivery_run(delivery, kind == AOD_OUTBOX_CRANK    ? crank
+                              : kind == AOD_OUTBOX_RESULT ? follow_stored
+                                                          : deliver);
 }
 
 bool aod__is_nobody(const uint8_t id[32]) {
@@ -197,6 +200,12 @@ static void follow(aod_delivery_t *delivery) {
     follow_more(delivery);
   else
     fail(delivery, code, &err);
+}
+
+/* The result is the entry's own. */
+static void follow_stored(aod_delivery_t *delivery) {
+  aod_buf_append(&delivery->call.body, delivery->entry.text);
+  follow(delivery);
 }
 
 static void follow_spawn(aod_delivery_t *delivery) {

@@ -264,7 +264,8 @@ int aod__follow_result(aod_delivery_t *delivery, const uint8_t message[32], aod_
   int code = aod_json_parse(body, &json, err);
   if (code != AOD_OK) return code;
   const aod_outbox_entry_t *entry = &delivery->entry;
-  aod_slice_t copies = entry->kind == AOD_OUTBOX_ASSIGN ? AOD_EMPTY : entry->text;
+  bool has_copies = entry->kind == AOD_OUTBOX_ITEM || entry->kind == AOD_OUTBOX_CRANK;
+  aod_slice_t copies = has_copies ? entry->text : AOD_EMPTY;
   plan_t *plan = aod_arena_alloc(&delivery->arena, sizeof *plan);
   begin(plan, delivery, count_children(json) + count_ids(copies));
   plan->json = json;

@@ -12,6 +12,7 @@
 typedef struct aod_delivery aod_delivery_t;
 typedef struct aod_mu_queue aod_mu_queue_t;
 typedef struct aod_mu_lane aod_mu_lane_t;
+typedef struct aod_mu_monitors aod_mu_monitors_t;
 
 /* What GET /metrics tells; the rows are in routes.c. */
 typedef struct {
@@ -28,6 +29,7 @@ struct aod_mu {
   const aod_gateway_t *gateway;
   aod_pool_t *pool; /* signs and parses: as wide as the machine */
   aod_mu_queue_t *queue;
+  aod_mu_monitors_t *monitors;
   bool push_enabled, metrics_enabled;
   aod_mu_metrics_t metrics;
 };
@@ -107,6 +109,13 @@ bool aod__queue_stopping(aod_mu_t *mu);
 void aod__queue_drain(aod_mu_t *mu, int64_t grace_ms);
 void aod__queue_stop(aod_mu_t *mu); /* returns when no delivery is left */
 void aod__queue_close(aod_mu_t *mu);
+
+/* monitor.c: what cron messages lead to becomes outbox entries */
+int aod__monitors_open(aod_mu_t *mu, aod_error_t *err); /* goes on with what the store has */
+void aod__monitors_stop(aod_mu_t *mu); /* returns when none is looking; may be called again */
+void aod__monitors_close(aod_mu_t *mu);
+void aod__mu_post_monitor(aod_request_t *request, void *unit); /* POST, DELETE /monitor/:id */
+void aod__mu_delete_monitor(aod_request_t *request, void *unit);
 
 /* push.c: POST /push/:id/:number */
 void aod__mu_post_push(aod_request_t *request, void *unit);

@@ -16,7 +16,9 @@ int aod_mu_open(aod_mu_t **out, const aod_mu_options_t *options, aod_error_t *er
     mu->pool = aod_pool_open("mu-push", 0);
     code = aod__queue_open(mu, err);
   }
+  if (code == AOD_OK) code = aod__monitors_open(mu, err);
   if (code != AOD_OK) {
+    if (mu->queue) aod__queue_stop(mu);
     aod_mu_close(mu);
     return code;
   }
@@ -25,10 +27,12 @@ int aod_mu_open(aod_mu_t **out, const aod_mu_options_t *options, aod_error_t *er
 }
 
 void aod_mu_drain(aod_mu_t *mu, int64_t grace_ms) {
+  aod__monitors_stop(mu);
   aod__queue_drain(mu, grace_ms);
 }
 
 void aod_mu_stop(aod_mu_t *mu) {
+  aod__monitors_stop(mu);
   aod__queue_stop(mu);
 }
 
@@ -37,5 +41,6 @@ void aod_mu_close(aod_mu_t *mu) {
   aod_pool_close(mu->pool);
   aod_outbox_close(mu->outbox);
   aod__queue_close(mu);
+  aod__monitors_close(mu);
   free(mu);
 }

@@ -191,6 +191,8 @@ const aod_route_t aod_mu_routes[] = {
     {"GET", "/", get_root, 0},
     {"POST", "/", post_root, ITEM_BYTES_MAX},
     {"POST", "/push/:id/:number", aod__mu_post_push, 0},
+    {"POST", "/monitor/:id", aod__mu_post_monitor, ITEM_BYTES_MAX},
+    {"DELETE", "/monitor/:id", aod__mu_delete_monitor, ITEM_BYTES_MAX},
     {"GET", "/metrics", get_metrics, 0},
     {NULL, NULL, NULL, 0},
 };

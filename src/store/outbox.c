@@ -24,9 +24,9 @@ static const char schema[] =
 int aod_outbox_open(aod_outbox_t **out, const char *path, aod_error_t *err) {
   aod_db_t *db;
   aod_buf_t all = {0};
-  aod_buf_printf(&all, "%s%s", schema, aod__trace_schema);
+  aod_buf_printf(&all, "%s%s%s", schema, aod__monitor_schema, aod__trace_schema);
   aod_buf_terminate(&all);
-  int code = aod_db_open(&db, path, (const char *)all.ptr, 2, err);
+  int code = aod_db_open(&db, path, (const char *)all.ptr, 3, err);
   aod_buf_free(&all);
   if (code != AOD_OK) return code;
   *out = aod_alloc(sizeof **out);
@@ -95,6 +95,7 @@ static int change_run(aod_db_write_t *write, aod_db_connection_t *connection, ao
     code = add_entry(connection, &change->add.list[i], err);
     if (code == AOD_EEXISTS && change->remove) code = AOD_OK;
   }
+  if (code == AOD_OK && change->monitor) code = aod__monitor_move(connection, change->monitor, err);
   return code == AOD_OK ? aod__trace_add(connection, &change->traces, err) : code;
 }
 

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "store/monitors.h"
 #include "store/trace.h"
 
 typedef enum {
@@ -17,7 +18,9 @@ typedef enum {
   AOD_OUTBOX_SPAWN = 2,  /* the same with a Process item; then tell `parent`, crank the boot */
   AOD_OUTBOX_ASSIGN = 3, /* assign transaction `id` to `process`, then crank the result */
   AOD_OUTBOX_CRANK = 4,  /* only crank the result of `id` in `process` */
-  AOD_OUTBOX_INVALID = 5 /* cannot be delivered: `text` is the process's entry, `reason` says why */
+  AOD_OUTBOX_INVALID =
+      5,                /* cannot be delivered: `text` is the process's entry, `reason` says why */
+  AOD_OUTBOX_RESULT = 6 /* carry on what is in the result `text` of a cron message of `process` */
 } aod_outbox_kind_t;
 
 /* When an entry may be taken: at once, at a time (milliseconds since the epoch), or not at all,
@@ -59,8 +62,9 @@ void aod_outbox_close(aod_outbox_t *outbox); /* finishes what was submitted */
 int aod_outbox_resume(aod_outbox_t *outbox, size_t *waiting, size_t *parked, aod_error_t *err);
 
 /* In one transaction: remove the entry `remove` (0: none), add `add`, whose seq is set, and the
- * traces. Kept alive by the caller until `done`, called in the writer's thread; AOD_OK: on disk.
- * AOD_ENOTFOUND: the entry to remove is gone, so somebody else has done this; nothing was changed.
+ * traces, move a monitor. Kept alive by the caller until `done`, called in the writer's thread;
+ * AOD_OK: on disk. AOD_ENOTFOUND: the entry to remove is gone, so somebody else has done this, or
+ * the monitor is; nothing was changed.
  *
  * An ITEM or SPAWN entry waits once. A new one whose id is waiting already is AOD_EEXISTS; one that
  * follows from `remove` is left out, its seq 0: a process may say the same twice, and wallets that
@@ -70,6 +74,7 @@ struct aod_outbox_change {
   int64_t remove;
   aod_outbox_entries_t add;
   aod_traces_t traces;
+  const aod_monitor_t *monitor; /* NULL, or: this one has come to its cursor */
   void (*done)(aod_outbox_change_t *change, int code, const aod_error_t *err);
 };
 void aod_outbox_submit(aod_outbox_t *outbox, aod_outbox_change_t *change);

@@ -32,11 +32,18 @@ static void get_root(aod_request_t *request, void *unit) {
   aod_respond_buf(request, 200, content_json, &json);
 }
 
+/* To a compute unit, which names its process, the time is a promise (aod_scheduler_t.now). */
 static void get_timestamp(aod_request_t *request, void *unit) {
   const aod_gateway_t *gateway = ((aod_su_t *)unit)->gateway;
+  aod_slice_t process;
+  uint8_t id[32];
+  int64_t now_ms;
+  if (!aod_request_query(request, "process-id", &process) || !aod_id_decode(process, id) ||
+      aod__su_now(unit, id, &now_ms, NULL) != AOD_OK)
+    now_ms = aod_clock_wall_ms();
   aod_buf_t json = {0};
   aod_buf_printf(&json, "{\"block_height\":\"%012" PRIu64 "\",\"timestamp\":\"%" PRId64 "\"}",
-                 gateway->height(gateway->context), aod_clock_wall_ms());
+                 gateway->height(gateway->context), now_ms);
   aod_respond_buf(request, 200, content_json, &json);
 }
 
