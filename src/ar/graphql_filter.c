@@ -92,10 +92,12 @@ static int read_word(const aod__value_t *value, const word_t *words, int *found,
   return aod_fail(err, AOD_EINPUT, "does not know the value \"%.*s\".", AOD_ARG(value->text));
 }
 
-typedef enum { MATCH_EXACT, MATCH_WILDCARD } match_t;
-
 static const word_t op_words[] = {{"EQ", AOD__TAG_EQ}, {"NEQ", AOD__TAG_NEQ}, {0}};
-static const word_t match_words[] = {{"EXACT", MATCH_EXACT}, {"WILDCARD", MATCH_WILDCARD}, {0}};
+static const word_t match_words[] = {{"EXACT", AOD__TAG_EQ},
+                                     {"WILDCARD", AOD__TAG_WILDCARD},
+                                     {"FUZZY_AND", AOD__TAG_FUZZY_AND},
+                                     {"FUZZY_OR", AOD__TAG_FUZZY_OR},
+                                     {0}};
 
 static int read_tag_member(const aod__value_t *member, aod_arena_t *arena,
                            aod__tag_filter_t *filter, int *op, int *match, aod_error_t *err) {
@@ -115,16 +117,17 @@ static int read_tag_member(const aod__value_t *member, aod_arena_t *arena,
 static int read_tag(const aod__value_t *value, aod_arena_t *arena, aod__tag_filter_t *filter,
                     aod_error_t *err) {
   if (value->kind != AOD__VALUE_OBJECT) return wrong_type(err, "objects {name, values}");
-  int op = AOD__TAG_EQ, match = MATCH_EXACT;
+  int op = AOD__TAG_EQ, match = AOD__TAG_EQ;
   *filter = (aod__tag_filter_t){.any_value = true};
   for (const aod__value_t *member = value->first; member; member = member->next) {
     int code = read_tag_member(member, arena, filter, &op, &match, err);
     if (code != AOD_OK) return code;
   }
-  if (filter->name.len == 0) return wrong_type(err, "a name in every filter");
-  if (match == MATCH_WILDCARD && op == AOD__TAG_NEQ)
+  if (filter->name.len == 0 && filter->any_value)
+    return wrong_type(err, "a name or values in every filter");
+  if (match != AOD__TAG_EQ && op == AOD__TAG_NEQ)
     return wrong_type(err, "match EXACT together with op NEQ");
-  filter->op = match == MATCH_WILDCARD ? AOD__TAG_WILDCARD : (aod__tag_op_t)op;
+  filter->op = (aod__tag_op_t)(match != AOD__TAG_EQ ? match : op);
   return AOD_OK;
 }
 

@@ -116,10 +116,18 @@ typedef struct {
   size_t count;
 } aod__key_filter_t;
 
-typedef enum { AOD__TAG_EQ, AOD__TAG_NEQ, AOD__TAG_WILDCARD } aod__tag_op_t;
+/* Fuzzy: words of letters and digits, whatever their case. One of the values must have all its
+ * words, or any of them, in the tag's value. */
+typedef enum {
+  AOD__TAG_EQ,
+  AOD__TAG_NEQ,
+  AOD__TAG_WILDCARD,
+  AOD__TAG_FUZZY_AND,
+  AOD__TAG_FUZZY_OR
+} aod__tag_op_t;
 
 typedef struct {
-  aod_slice_t name;
+  aod_slice_t name; /* empty: any */
   aod__tag_op_t op;
   bool any_value; /* the tag must be there, whatever its value */
   const aod_slice_t *values;

@@ -8,6 +8,7 @@
  * The walk yields places in posting order only; items are loaded for those that stay. Tag
  * conditions other than equality are checked on the item's own tags. */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "ar/index.h"
 
@@ -96,6 +97,7 @@ static size_t list_conditions(const aod__index_query_t *query, condition_t *list
   add_key_condition(list, &count, BY_BUNDLE, &query->bundles);
   for (size_t i = 0; i < query->tag_count; i++) {
     const aod__tag_filter_t *tag = &query->tags[i];
+    if (tag->name.len == 0) continue; /* no index leads to it: checked on the item */
     list[count++] = (condition_t){BY_TAG, tag->values, tag->value_count, tag};
   }
   return count;
@@ -103,7 +105,7 @@ static size_t list_conditions(const aod__index_query_t *query, condition_t *list
 
 /* Does SQL decide this tag condition, or the item's own tags? */
 static bool is_equality(const aod__tag_filter_t *tag) {
-  return tag->op == AOD__TAG_EQ && !tag->any_value;
+  return tag->op == AOD__TAG_EQ && !tag->any_value && tag->name.len > 0;
 }
 
 /* "SELECT seq ..." of all that satisfy one condition, or may: a tag condition that is no equality
@@ -275,14 +277,63 @@ static bool wildcard_fits(aod_slice_t pattern, aod_slice_t text) {
   return p == pattern.len;
 }
 
+static bool is_word_byte(uint8_t c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c >= 0x80;
+}
+
+/* Take the next word off *text; empty at the end. */
+static aod_slice_t next_word(aod_slice_t *text) {
+  size_t from = 0, to;
+  while (from < text->len && !is_word_byte(text->ptr[from])) from++;
+  for (to = from; to < text->len && is_word_byte(text->ptr[to]);) to++;
+  aod_slice_t word = aod_slice_sub(*text, from, to - from);
+  *text = aod_slice_sub(*text, to, text->len);
+  return word;
+}
+
+static bool has_word(aod_slice_t text, aod_slice_t word) {
+  for (;;) {
+    aod_slice_t next = next_word(&text);
+    if (next.len == 0) return false;
+    if (next.len == word.len &&
+        strncasecmp((const char *)next.ptr, (const char *)word.ptr, word.len) == 0)
+      return true;
+  }
+}
+
+static bool fuzzy_fits(aod_slice_t words, aod_slice_t text, bool all) {
+  aod_slice_t word;
+  size_t wanted = 0, found = 0;
+  while ((word = next_word(&words)).len) {
+    wanted++;
+    found += has_word(text, word);
+  }
+  return found > 0 && (!all || found == wanted);
+}
+
+static bool one_value_fits(aod__tag_op_t op, aod_slice_t wanted, aod_slice_t value) {
+  switch (op) {
+  case AOD__TAG_WILDCARD:
+    return wildcard_fits(wanted, value);
+  case AOD__TAG_FUZZY_AND:
+  case AOD__TAG_FUZZY_OR:
+    return fuzzy_fits(wanted, value, op == AOD__TAG_FUZZY_AND);
+  case AOD__TAG_EQ:
+  case AOD__TAG_NEQ:
+    break;
+  }
+  return aod_slice_equal(wanted, value);
+}
+
 static bool value_fits(const aod__tag_filter_t *filter, aod_slice_t value) {
   if (filter->any_value) return true;
-  for (size_t i = 0; i < filter->value_count; i++) {
-    bool equal = filter->op == AOD__TAG_WILDCARD ? wildcard_fits(filter->values[i], value)
-                                                 : aod_slice_equal(filter->values[i], value);
-    if (equal) return filter->op != AOD__TAG_NEQ;
-  }
+  for (size_t i = 0; i < filter->value_count; i++)
+    if (one_value_fits(filter->op, filter->values[i], value)) return filter->op != AOD__TAG_NEQ;
   return filter->op == AOD__TAG_NEQ;
+}
+
+static bool name_fits(const aod__tag_filter_t *filter, aod_slice_t name) {
+  return filter->name.len == 0 || aod_slice_equal(filter->name, name);
 }
 
 static bool item_fits(const aod__index_query_t *query, const aod_ar_item_t *item) {
@@ -291,7 +342,7 @@ static bool item_fits(const aod__index_query_t *query, const aod_ar_item_t *item
     if (is_equality(filter)) continue;
     bool fits = false;
     for (size_t i = 0; i < item->tags.count && !fits; i++)
-      fits = aod_slice_equal(item->tags.list[i].name, filter->name) &&
+      fits = name_fits(filter, item->tags.list[i].name) &&
              value_fits(filter, item->tags.list[i].value);
     if (!fits) return false;
   }

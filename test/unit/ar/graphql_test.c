@@ -167,8 +167,11 @@ static void refuses_wrong_arguments(void **state) {
   expect_refused("{ transactions(after: \"nonsense\") { edges { cursor } } }", NULL, "cursor");
   expect_refused("{ transactions(ids: {a: 1}) { edges { cursor } } }", NULL, "\"ids\"");
   expect_refused("{ transactions(tags: [\"x\"]) { edges { cursor } } }", NULL, "\"tags\"");
-  expect_refused("{ transactions(tags: [{values: [\"x\"]}]) { edges { cursor } } }", NULL,
-                 "a name in every filter");
+  expect_refused("{ transactions(tags: [{op: EQ}]) { edges { cursor } } }", NULL,
+                 "a name or values in every filter");
+  expect_refused("{ transactions(tags: {name: \"x\", op: NEQ, match: FUZZY_OR}) "
+                 "{ edges { cursor } } }",
+                 NULL, "match EXACT");
   expect_refused("{ transactions(block: {mid: 1}) { edges { cursor } } }", NULL, "\"mid\"");
   expect_refused("{ transaction(id: \"x\") { id(a: 1) } }", NULL, "Unknown argument \"a\"");
 }

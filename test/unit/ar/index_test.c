@@ -304,6 +304,24 @@ static void queries_tags(void **state) {
                "", false); /* no value is allowed */
 }
 
+static void queries_tags_by_words(void **state) {
+  world_t *world = *state;
+  put(world, 0, "a", TAGS("Title", "The quick brown fox"), NULL);
+  put(world, 0, "b", TAGS("Title", "Quick, quick: slow"), NULL);
+  put(world, 0, "c", TAGS("Title", "quicksand"), NULL);
+  put(world, 0, "d", TAGS("Other", "quick"), NULL);
+#define WORDS(op, ...) ONE_TAG({AOD_TEXT("Title"), op, false, LIST(__VA_ARGS__)})
+  expect_query(world, (aod__index_query_t){WORDS(AOD__TAG_FUZZY_OR, AOD_TEXT("QUICK"))}, "ba",
+               false);
+  expect_query(world, (aod__index_query_t){WORDS(AOD__TAG_FUZZY_AND, AOD_TEXT("fox quick"))}, "a",
+               false);
+  expect_query(world, (aod__index_query_t){WORDS(AOD__TAG_FUZZY_OR, AOD_TEXT("fox slow"))}, "ba",
+               false);
+  expect_query(world, (aod__index_query_t){WORDS(AOD__TAG_FUZZY_OR, AOD_TEXT("fo"))}, "", false);
+  expect_query(world, (aod__index_query_t){WORDS(AOD__TAG_FUZZY_AND, AOD_TEXT("... "))}, "", false);
+#undef WORDS
+}
+
 static void queries_tags_by_other_means(void **state) {
   world_t *world = *state;
   fill(world);
@@ -326,6 +344,9 @@ static void queries_tags_by_other_means(void **state) {
                "db", false);
   expect_query(world, (aod__index_query_t){ONE_TAG({AOD_TEXT("N"), AOD__TAG_EQ, true, NULL, 0})},
                "dba", false);
+  expect_query(world,
+               (aod__index_query_t){ONE_TAG({AOD_EMPTY, AOD__TAG_EQ, false, LIST(AOD_TEXT("y"))})},
+               "cb", false); /* whatever the tag is called */
 }
 
 static void queries_owners_and_ids(void **state) {
@@ -437,6 +458,7 @@ int main(void) {
       WITH_WORLD(submits_without_waiting),
       WITH_WORLD(queries_tags),
       WITH_WORLD(queries_tags_by_other_means),
+      WITH_WORLD(queries_tags_by_words),
       WITH_WORLD(queries_owners_and_ids),
       WITH_WORLD(queries_heights_and_pages),
       WITH_WORLD(queries_blocks),
