@@ -20,6 +20,8 @@ int aod_command_bundle(int argc, char **argv);
 int aod_command_tx(int argc, char **argv);
 int aod_command_deephash(int argc, char **argv);
 int aod_command_uploads(int argc, char **argv);
+int aod_command_outbox(int argc, char **argv);
+int aod_command_fsck(int argc, char **argv);
 
 /* Print "aod <command>: <message>" to stderr; returns the exit code of the error. */
 int aod_command_fail(const char *command, const aod_error_t *err);

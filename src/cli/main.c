@@ -22,6 +22,8 @@ static const struct {
     {"tx", "inspect, verify and sign transactions", aod_command_tx},
     {"deephash", "the hash that Arweave signs", aod_command_deephash},
     {"uploads", "what waits to be carried to Arweave", aod_command_uploads},
+    {"outbox", "what a messenger has not delivered yet; trying it again", aod_command_outbox},
+    {"fsck", "is a data folder whole?", aod_command_fsck},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 

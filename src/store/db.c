@@ -285,6 +285,24 @@ void aod_db_close(aod_db_t *db) {
   free(db);
 }
 
+/* ---- checking ---- */
+
+int aod_db_check(const char *path, aod_error_t *err) {
+  sqlite3 *sqlite = NULL;
+  sqlite3_stmt *statement = NULL;
+  int code = AOD_OK;
+  if (sqlite3_open_v2(path, &sqlite, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+      sqlite3_prepare_v2(sqlite, "PRAGMA integrity_check(1)", -1, &statement, NULL) != SQLITE_OK ||
+      sqlite3_step(statement) != SQLITE_ROW)
+    code = aod_fail(err, AOD_EIO, "database %s: %s", path, sqlite3_errmsg(sqlite));
+  const char *verdict = code == AOD_OK ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+  if (verdict && strcmp(verdict, "ok") != 0)
+    code = aod_fail(err, AOD_EIO, "database %s: %s", path, verdict);
+  sqlite3_finalize(statement);
+  sqlite3_close(sqlite);
+  return code;
+}
+
 /* ---- statements ---- */
 
 sqlite3_stmt *aod_db_prepare(aod_db_connection_t *connection, const char *sql) {

@@ -29,6 +29,10 @@ int aod_db_open(aod_db_t **db, const char *path, const char *schema, int version
 /* Finish what was submitted, then close. No connection may be borrowed any more. */
 void aod_db_close(aod_db_t *db);
 
+/* Does SQLite find the file whole: its pages, its indexes and what they say of the tables?
+ * AOD_EIO naming the first thing that it does not. For files that nobody writes to meanwhile. */
+int aod_db_check(const char *path, aod_error_t *err);
+
 /* ---- writing ---- */
 
 /* Embedded in what is written; alive until `done` has been called. */

@@ -48,7 +48,6 @@ static void who_waits_for_evaluation_does_not_fill_the_memory(void **state) {
   index_of("answer");
   for (int i = 0; i < 100; i++) {
     fake_release();
-    fake_held_data = NULL;
     aod_mu_drain(mu, 100);
   }
   drain();
