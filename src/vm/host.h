@@ -166,18 +166,19 @@ void aod_host_flush(aod_host_t *host, int stream); /* what a line still lacks, a
   X(invoke)                                                                                        \
   X(throw_longjmp)                                                                                 \
   X(set_temp_ret)                                                                                  \
-  X(get_temp_ret) X(memory_copy) X(resize_heap) X(heap_max) X(date_now) X(now) X(true_constant)    \
-      X(gmtime) X(gmtime_pointer) X(gmtime_pair) X(localtime) X(localtime_pointer)                 \
-          X(localtime_pair) X(mktime) X(tzset) X(tzset_names) X(strftime) X(system)                \
-              X(system_negative) X(exit) X(abort) X(assert_fail) X(cxa_throw) X(print_error)       \
-                  X(environ_sizes) X(environ_get) X(use_gas) X(use_gas_wide) X(gas_used)           \
-                      X(zero_constant) X(dlopen) X(dlsym) X(nothing) X(openat) X(fcntl) X(ioctl)   \
-                          X(dup3) X(renameat) X(rmdir) X(unlinkat) X(readlinkat) X(stat) X(lstat)  \
-                              X(fstat) X(newfstatat) X(faccessat) X(chmod) X(fchmod) X(fchown)     \
-                                  X(ftruncate) X(ftruncate_pair) X(getcwd) X(mkdirat) X(utimensat) \
-                                      X(mmap) X(munmap) X(fd_write) X(fd_read) X(fd_close)         \
-                                          X(fd_seek) X(fd_seek_pair) X(fd_sync) X(fd_fdstat)       \
-                                              X(bare_fd_write) X(enosys) X(espipe)
+  X(get_temp_ret)                                                                                  \
+  X(memory_copy) X(resize_heap) X(heap_max) X(date_now) X(now) X(true_constant) X(gmtime)          \
+      X(gmtime_pointer) X(gmtime_pair) X(localtime) X(localtime_pointer) X(localtime_pair)         \
+          X(mktime) X(tzset) X(tzset_names) X(strftime) X(system) X(system_negative) X(exit)       \
+              X(abort) X(assert_fail) X(cxa_throw) X(print_error) X(environ_sizes) X(environ_get)  \
+                  X(use_gas) X(use_gas_wide) X(gas_used) X(zero_constant) X(dlopen) X(dlsym)       \
+                      X(nothing) X(openat) X(fcntl) X(ioctl) X(dup3) X(renameat) X(rmdir)          \
+                          X(unlinkat) X(readlinkat) X(stat) X(lstat) X(fstat) X(newfstatat)        \
+                              X(faccessat) X(chmod) X(fchmod) X(fchown) X(ftruncate)               \
+                                  X(ftruncate_pair) X(getcwd) X(mkdirat) X(utimensat) X(mmap)      \
+                                      X(munmap) X(fd_write) X(fd_read) X(fd_close) X(fd_seek)      \
+                                          X(fd_seek_pair) X(fd_sync) X(fd_fdstat) X(bare_fd_write) \
+                                              X(enosys) X(espipe)
 
 #define X(name) void aod__host_##name(aod_wasm_instance_t *instance, uint64_t *slots);
 AOD_HOST_FUNCTIONS(X)
