@@ -162,26 +162,27 @@ void aod_host_flush(aod_host_t *host, int stream); /* what a line still lacks, a
 
 /* ---- the host functions, by topic (host_*.c); rows in host_table.c say what each is ---- */
 
-#define AOD_HOST_FUNCTIONS(X)                                                                      \
-  X(invoke)                                                                                        \
-  X(throw_longjmp)                                                                                 \
-  X(set_temp_ret)                                                                                  \
-  X(get_temp_ret)                                                                                  \
-  X(memory_copy) X(resize_heap) X(heap_max) X(date_now) X(now) X(true_constant) X(gmtime)          \
-      X(gmtime_pointer) X(gmtime_pair) X(localtime) X(localtime_pointer) X(localtime_pair)         \
-          X(mktime) X(tzset) X(tzset_names) X(strftime) X(system) X(system_negative) X(exit)       \
-              X(abort) X(assert_fail) X(cxa_throw) X(print_error) X(environ_sizes) X(environ_get)  \
-                  X(use_gas) X(use_gas_wide) X(gas_used) X(zero_constant) X(dlopen) X(dlsym)       \
-                      X(nothing) X(openat) X(fcntl) X(ioctl) X(dup3) X(renameat) X(rmdir)          \
-                          X(unlinkat) X(readlinkat) X(stat) X(lstat) X(fstat) X(newfstatat)        \
-                              X(faccessat) X(chmod) X(fchmod) X(fchown) X(ftruncate)               \
-                                  X(ftruncate_pair) X(getcwd) X(mkdirat) X(utimensat) X(mmap)      \
-                                      X(munmap) X(fd_write) X(fd_read) X(fd_close) X(fd_seek)      \
-                                          X(fd_seek_pair) X(fd_sync) X(fd_fdstat) X(bare_fd_write) \
-                                              X(enosys) X(espipe)
+typedef void aod_host_function_t(aod_wasm_instance_t *instance, uint64_t *slots);
 
-#define X(name) void aod__host_##name(aod_wasm_instance_t *instance, uint64_t *slots);
-AOD_HOST_FUNCTIONS(X)
-#undef X
+aod_host_function_t aod__host_invoke, aod__host_throw_longjmp, aod__host_set_temp_ret,
+    aod__host_get_temp_ret;
+aod_host_function_t aod__host_memory_copy, aod__host_resize_heap, aod__host_heap_max;
+aod_host_function_t aod__host_date_now, aod__host_now, aod__host_gmtime, aod__host_gmtime_pointer,
+    aod__host_gmtime_pair, aod__host_localtime, aod__host_localtime_pointer,
+    aod__host_localtime_pair, aod__host_mktime, aod__host_tzset, aod__host_tzset_names,
+    aod__host_strftime;
+aod_host_function_t aod__host_system, aod__host_system_negative, aod__host_exit, aod__host_abort,
+    aod__host_assert_fail, aod__host_cxa_throw, aod__host_print_error, aod__host_environ_sizes,
+    aod__host_environ_get, aod__host_dlopen, aod__host_dlsym, aod__host_use_gas,
+    aod__host_use_gas_wide, aod__host_gas_used, aod__host_zero_constant, aod__host_true_constant,
+    aod__host_nothing, aod__host_enosys, aod__host_espipe;
+aod_host_function_t aod__host_openat, aod__host_mkdirat, aod__host_renameat, aod__host_rmdir,
+    aod__host_unlinkat, aod__host_readlinkat, aod__host_faccessat, aod__host_getcwd, aod__host_stat,
+    aod__host_lstat, aod__host_newfstatat, aod__host_chmod, aod__host_utimensat;
+aod_host_function_t aod__host_fd_read, aod__host_fd_write, aod__host_bare_fd_write,
+    aod__host_fd_close, aod__host_fd_seek, aod__host_fd_seek_pair, aod__host_fd_sync,
+    aod__host_fd_fdstat, aod__host_dup3, aod__host_fcntl, aod__host_ioctl, aod__host_fstat,
+    aod__host_fchmod, aod__host_fchown, aod__host_ftruncate, aod__host_ftruncate_pair,
+    aod__host_mmap, aod__host_munmap;
 
 #endif
