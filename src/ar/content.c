@@ -12,16 +12,11 @@
 
 #include "ar/files.h"
 #include "ar/index.h"
+#include "ar/limits.h"
 #include "ar/manifest.h"
 #include "ar/routes.h"
 #include "arweave/base64url.h"
 #include "http/range.h"
-
-enum {
-  TAG_HEADERS_BYTES_MAX = 8192,
-  TAG_NAME_BYTES_MAX = 100,
-  MANIFEST_BYTES_MAX = 16 << 20 /* a larger one is served as it is */
-};
 
 /* ---- tags as headers ---- */
 
@@ -72,8 +67,8 @@ static bool is_reserved(const char *name) {
 }
 
 /* The header's name for a tag; false when there cannot be one. */
-static bool header_name(aod_slice_t tag, char name[TAG_NAME_BYTES_MAX + 1]) {
-  if (tag.len == 0 || tag.len > TAG_NAME_BYTES_MAX) return false;
+static bool header_name(aod_slice_t tag, char name[AOD__TAG_HEADER_NAME_MAX + 1]) {
+  if (tag.len == 0 || tag.len > AOD__TAG_HEADER_NAME_MAX) return false;
   for (size_t i = 0; i < tag.len; i++) {
     uint8_t c = tag.ptr[i];
     if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
@@ -101,12 +96,12 @@ static bool is_first(const aod_tags_t *tags, size_t index, const char *name) {
 static void add_tag_headers(aod_request_t *request, const aod_tags_t *tags) {
   size_t total = 0;
   for (size_t i = 0; i < tags->count; i++) {
-    char name[TAG_NAME_BYTES_MAX + 1];
+    char name[AOD__TAG_HEADER_NAME_MAX + 1];
     aod_slice_t value = tags->list[i].value;
     if (!header_name(tags->list[i].name, name) || !is_visible(value)) continue;
     if (!is_first(tags, i, name)) continue;
     total += strlen(name) + value.len;
-    if (total > TAG_HEADERS_BYTES_MAX) return;
+    if (total > AOD__TAG_HEADERS_MAX) return;
     aod_respond_header(request, name, value);
   }
 }
@@ -180,7 +175,7 @@ void aod__ar_respond_content(aod_request_t *request, aod_ar_t *ar, const aod_ar_
 static bool is_manifest(const aod_ar_item_t *item) {
   aod_slice_t type;
   return aod_ar_content_type(&item->tags, &type) && aod_slice_is(type, AOD__MANIFEST_TYPE) &&
-         item->data_len <= MANIFEST_BYTES_MAX;
+         item->data_len <= AOD__MANIFEST_BYTES_MAX;
 }
 
 /* Replace a manifest by what `path` means in it; false when the failure was answered. */

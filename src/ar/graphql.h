@@ -10,15 +10,7 @@
 
 #include "ar/ar.h"
 #include "ar/index.h"
-
-enum {
-  AOD__GRAPHQL_TOKENS_MAX = 10000,
-  AOD__GRAPHQL_DEPTH_MAX = 32,    /* of selections and of values */
-  AOD__GRAPHQL_FIELDS_MAX = 1000, /* of a plan, after fragments were put in */
-  AOD__GRAPHQL_LIST_MAX = 1000,   /* entries of a filter */
-  AOD__GRAPHQL_FIRST_DEFAULT = 10,
-  AOD__GRAPHQL_FIRST_MAX = 1000
-};
+#include "ar/limits.h"
 
 /* ---- documents ---- */
 

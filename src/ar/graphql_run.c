@@ -3,8 +3,6 @@
 #include "ar/graphql.h"
 #include "base/json.h"
 
-enum { ROOT_FIELDS_MAX = 20 }; /* each may read a page */
-
 static void write_object(aod_buf_t *json, const aod__plan_t *plan, const void *object);
 
 static void write_list(aod_buf_t *json, const aod__plan_t *plan, const void *object) {
@@ -47,8 +45,8 @@ static int run(aod_ar_t *ar, const aod__plan_t *plan, aod_arena_t *arena, aod_bu
   int fields = 0;
   aod_buf_text(json, "{\"data\":{");
   for (const aod__plan_t *p = plan; p; p = p->next) {
-    if (++fields > ROOT_FIELDS_MAX)
-      return aod_fail(err, AOD_EINPUT, "More than %d queries at once.", ROOT_FIELDS_MAX);
+    if (++fields > AOD__GRAPHQL_ROOTS_MAX)
+      return aod_fail(err, AOD_EINPUT, "More than %d queries at once.", AOD__GRAPHQL_ROOTS_MAX);
     aod_json_key(json, p->key);
     if (!p->field) {
       aod_json_string(json, aod_text(p->type_name));

@@ -11,8 +11,9 @@
 #include <strings.h>
 
 #include "ar/index.h"
+#include "ar/limits.h"
 
-enum { PROBE_MAX = 1000, EXAMINED_MAX = 200000 };
+enum { PROBE_MAX = 1000 };
 
 /* ---- SQL with its bindings ---- */
 
@@ -390,7 +391,7 @@ static int walk(aod_db_connection_t *connection, sqlite3_stmt *places,
                 size_t *count, bool *more, aod_error_t *err) {
   int found;
   for (int examined = 0; (found = aod_db_step(places, err)) > 0; examined++) {
-    if (examined == EXAMINED_MAX)
+    if (examined == AOD__GRAPHQL_EXAMINED_MAX)
       return aod_fail(err, AOD_ELIMIT, "too many items to look at; add a narrower filter");
     int64_t seq = sqlite3_column_int64(places, 0);
     int fits = check_item(connection, query, seq, err);

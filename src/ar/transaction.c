@@ -7,6 +7,7 @@
 #include "ar/unpack.h"
 #include "ar/waiting.h"
 #include "ar/wallets.h"
+#include "arweave/bundle.h"
 
 typedef struct {
   aod_db_write_t write; /* first */

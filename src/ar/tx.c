@@ -5,11 +5,10 @@
 #include "ar/files.h"
 #include "ar/index.h"
 #include "ar/json.h"
+#include "ar/limits.h"
 #include "ar/routes.h"
 #include "ar/waiting.h"
 #include "arweave/base64url.h"
-
-enum { INLINE_DATA_MAX = 12000000 }; /* what nodes answer as text */
 
 typedef struct {
   aod_transaction_t transaction; /* without data */
@@ -225,7 +224,7 @@ static void respond_data(aod_request_t *request, aod_ar_t *ar, const view_t *vie
   aod_error_t err;
   if (view->waits) {
     respond_not_found(request);
-  } else if (view->item.data_len > INLINE_DATA_MAX) {
+  } else if (view->item.data_len > AOD__FIELD_BYTES_MAX) {
     aod_respond_error(request, 400, "tx_data_too_big");
   } else if (aod_ar_data(ar, &view->item, &data, &err) != AOD_OK) {
     aod__ar_respond_failure(request, &err);

@@ -9,6 +9,7 @@
 #include "ar/files.h"
 #include "ar/limits.h"
 #include "arweave/base64url.h"
+#include "arweave/bundle.h"
 #include "base/log.h"
 
 enum { BATCH = 500 };

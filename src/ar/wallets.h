@@ -7,10 +7,10 @@
 #define AOD_AR_WALLETS_H
 
 #include "ar/index.h"
+#include "ar/limits.h"
 
 /* Amounts in winston. All tokens together fit 38 digits by far. */
 typedef unsigned __int128 aod__winston_t;
-enum { AOD__WINSTON_DIGITS_MAX = 30 };
 
 /* Decimal digits only, at most AOD__WINSTON_DIGITS_MAX. */
 bool aod__winston_parse(aod_slice_t text, aod__winston_t *amount);
