@@ -4,7 +4,7 @@ import './support/webcrypto.mjs'
 import { connect, createDataItemSigner, serializeCron } from '@permaweb/aoconnect'
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { eventually, network } from './support/network.mjs'
+import { eventually, network, request } from './support/network.mjs'
 import { addressOf, generateWallet, sha256, tag, unknownId } from './support/items.mjs'
 
 const wallet = generateWallet()
@@ -132,6 +132,7 @@ test('E1 a message signed beforehand is sent as it is', async () => {
 
 test('E2 spawn refuses a module that is none before it contacts the MU', async () => {
   const process = await spawn(net.module64)
+  await eventually('the gateway knows the process', async () => (await request(`${net.ar}/raw/${process}`)).status === 200)
   await assert.rejects(spawn(process), /Tag 'Type': value 'Module' was not found on module/)
   await assert.rejects(spawn(unknownId))
 })

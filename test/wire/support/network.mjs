@@ -5,6 +5,7 @@
 //   AOD_AUTHORITY                                                 the address that pushes messages
 //   AOD_MODULE_64 AOD_MODULE_32                                   ids of aos modules they know
 //
+// AOD_TEST_APART=1 starts the four units as programs of their own instead of `aod dev`.
 // AOD_PROGRAM names another aod than build/aod.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -62,15 +63,14 @@ export function runProgram(args, { env } = {}) {
   return run
 }
 
-// Start `aod dev` on free ports and wait until every one answers. What it wrote in the ports file
-// (URLs, scheduler, authority, modules, accounts, pid) becomes properties of the network.
-export async function startNetwork({ data, args = [], env } = {}) {
+// Start the program on free ports and wait until every one answers: the run, and what it wrote in
+// its ports file.
+async function startProgram(command, args, { env } = {}) {
   const portsFile = join(temporaryFolder(), 'ports.json')
-  const folder = data ? ['--data', data] : []
-  const run = runProgram(['dev', '--port-base', '0', '--ports-file', portsFile, ...folder, ...args], { env })
-  const info = await eventually('aod dev is ready', () => {
+  const run = runProgram([command, '--ports-file', portsFile, ...args], { env })
+  const info = await eventually(`aod ${command} is ready`, () => {
     if (!run.isRunning()) {
-      assert.fail(`aod dev ended with ${run.child.exitCode ?? run.child.signalCode}:\n${run.err}${run.out}`)
+      assert.fail(`aod ${command} ended with ${run.child.exitCode ?? run.child.signalCode}:\n${run.err}${run.out}`)
     }
     try {
       return JSON.parse(readFileSync(portsFile, 'utf8'))
@@ -79,19 +79,55 @@ export async function startNetwork({ data, args = [], env } = {}) {
       throw error // half a file: it was not written atomically
     }
   }, { within_ms: ready_ms })
+  // As an operator stops it. Everything that was accepted is finished, then it exits 0.
+  async function stop() {
+    if (!run.isRunning()) return
+    run.signal('SIGTERM')
+    const { code, signal } = await run.ended
+    assert.equal(code, 0, `aod ${command} ended with ${code ?? signal} on SIGTERM:\n${run.err}`)
+  }
+  return { info, run, portsFile, stop }
+}
+
+// The same units as separate programs, each with a data folder of its own, that know each other by
+// URLs alone.
+export async function startApart() {
+  const start = (command, ...args) => startProgram(command, ['--data', temporaryFolder(), ...args])
+  const ar = await start('serve', '--units', 'ar', '--ar-port', '0', '--bundler-port', '0')
+  const arweave = ['--gateway-url', ar.info.ar, '--upload', ar.info.bundler]
+  const su = await start('su', '--port', '0', ...arweave)
+  const cu = await start('cu', '--port', '0', ...arweave, '--scheduler-url', su.info.su)
+  const mu = await start('mu', '--port', '0', ...arweave, '--scheduler-url', su.info.su, '--computer-url', cu.info.cu)
+  return {
+    ar: ar.info.ar,
+    bundler: ar.info.bundler,
+    mu: mu.info.mu,
+    su: su.info.su,
+    cu: cu.info.cu,
+    scheduler: su.info.scheduler,
+    authority: mu.info.authority,
+    modules: ar.info.modules,
+    module64: ar.info.modules.aos2_0_6,
+    module32: ar.info.modules.aos2_0_4_32,
+    units: { ar, su, cu, mu },
+    async stop() {
+      for (const unit of [mu, cu, su, ar]) await unit.stop()
+    },
+  }
+}
+
+// Start `aod dev` on free ports and wait until every one answers. What it wrote in the ports file
+// (URLs, scheduler, authority, modules, accounts, pid) becomes properties of the network.
+export async function startNetwork({ data, args = [], env } = {}) {
+  const folder = data ? ['--data', data] : []
+  const { info, run, portsFile, stop } = await startProgram('dev', ['--port-base', '0', ...folder, ...args], { env })
   return {
     ...info,
     run,
     portsFile,
     module64: info.modules.aos2_0_6,
     module32: info.modules.aos2_0_4_32,
-    // As an operator stops it. Everything that was accepted is finished, then it exits 0.
-    async stop() {
-      if (!run.isRunning()) return
-      run.signal('SIGTERM')
-      const { code, signal } = await run.ended
-      assert.equal(code, 0, `aod dev ended with ${code ?? signal} on SIGTERM:\n${run.err}`)
-    },
+    stop,
     // As a power cut stops it.
     async kill() {
       run.signal('SIGKILL')
@@ -103,6 +139,7 @@ export async function startNetwork({ data, args = [], env } = {}) {
 // The network that the environment names, else one of its own for the calling test file.
 export async function network() {
   const env = process.env
+  if (env.AOD_TEST_APART) return startApart()
   if (!env.AOD_MU_URL) return startNetwork()
   return {
     ar: env.AOD_AR_URL,
