@@ -13,13 +13,14 @@
 enum { MAX_SECONDS = 600 };
 
 /* In this order: with the exports gone the state is never written, so it becomes a constant, the
- * constant reaches its uses, and what then can never run goes away. */
+ * constant reaches its uses, and what then can never run goes away, and what only that used. */
 static const char *const passes[] = {
     "remove-unused-module-elements",
     "simplify-globals-optimizing",
     "precompute-propagate",
     "vacuum",
     "dce",
+    "remove-unused-module-elements",
 };
 
 static bool is_asyncify(const aod_wasm_export_t *export) {
@@ -68,6 +69,7 @@ static bool optimise(const aod_wasm_module_t *module, int output) {
 static _Noreturn void child(const aod_wasm_module_t *module, int output) {
   struct rlimit cpu = {MAX_SECONDS, MAX_SECONDS};
   setrlimit(RLIMIT_CPU, &cpu);
+  alarm(MAX_SECONDS); /* in case it waits instead of working */
   _exit(optimise(module, output) ? 0 : 1);
 }
 
