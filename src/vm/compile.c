@@ -90,23 +90,23 @@ static void add_words(command_t *command, aod_arena_t *arena, const char *words)
 }
 
 /* Between fork and exec only calls that are safe after fork in a threaded program. */
-static _Noreturn void become(const command_t *command, const char *directory, int complaints) {
+static _Noreturn void become(const command_t *command, int complaints) {
   static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", NULL};
   struct rlimit cpu = {MAX_SECONDS, MAX_SECONDS}, file = {MAX_FILE_BYTES, MAX_FILE_BYTES};
   setrlimit(RLIMIT_CPU, &cpu);
   setrlimit(RLIMIT_FSIZE, &file);
   dup2(complaints, STDOUT_FILENO);
   dup2(complaints, STDERR_FILENO);
-  if (!chdir(directory)) execve(command->argv[0], (char *const *)command->argv, environment);
+  execve(command->argv[0], (char *const *)command->argv, environment);
   _exit(127);
 }
 
 /* Returns the child or -1. */
-static pid_t start(const command_t *command, const char *directory, const char *complaints) {
+static pid_t start(const command_t *command, const char *complaints) {
   int fd = open(complaints, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return -1;
   pid_t pid = fork();
-  if (pid == 0) become(command, directory, fd);
+  if (pid == 0) become(command, fd);
   close(fd);
   return pid;
 }
@@ -162,7 +162,7 @@ static pid_t start_part(job_t *job, uint32_t part) {
   add(&command, "-o");
   add(&command, part_path(job, part, "o"));
   add(&command, NULL);
-  return start(&command, job->directory, part_path(job, part, "txt"));
+  return start(&command, part_path(job, part, "txt"));
 }
 
 /* Whether the compiler takes the option: ask it. */
@@ -173,7 +173,7 @@ static bool needs_workaround(job_t *job) {
   add_words(&command, &job->arena, "-x c -c /dev/null -o");
   add(&command, part_path(job, 0, "probe"));
   add(&command, NULL);
-  return succeeded(start(&command, job->directory, part_path(job, 0, "txt")));
+  return succeeded(start(&command, part_path(job, 0, "txt")));
 }
 
 /* All parts, `jobs` at a time; the first failure stops the rest. */
@@ -203,7 +203,7 @@ static int link_parts(job_t *job, const char *output, aod_error_t *err) {
   add(&command, "-lm");
   add(&command, NULL);
   const char *complaints = part_path(job, 0, "link.txt");
-  if (succeeded(start(&command, job->directory, complaints))) return 0;
+  if (succeeded(start(&command, complaints))) return 0;
   return complain(job->compiler, complaints, err);
 }
 

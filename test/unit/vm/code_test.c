@@ -91,6 +91,19 @@ static void test_compiled_once(void **state) {
   assert_int_equal(fixture->begun, 2);
 }
 
+static void test_relative_directory(void **state) {
+  fixture_t *fixture = *state;
+  aod_error_t err;
+  char before[400], path[400];
+  assert_non_null(getcwd(before, sizeof before));
+  assert_int_equal(chdir(fixture->first), 0);
+  fixture->options.cache_dir = "made/on/the/way";
+  int rc = load(fixture, &err);
+  assert_int_equal(entries("made/on/the/way", path), 1);
+  assert_int_equal(chdir(before), 0);
+  assert_int_equal(rc, 0);
+}
+
 /* Change the one entry: cut it, or flip the byte at the given share of its length. */
 static void damage(fixture_t *fixture, bool cut, int percent) {
   char path[400];
@@ -252,10 +265,15 @@ static void test_others_are_not_touched(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_compiled_once),      TEST(test_damaged_entry_is_rebuilt),
-      TEST(test_shared_cache),       TEST(test_compiler_that_fails),
-      TEST(test_at_the_same_time),   TEST(test_cache_that_cannot_be_written),
-      TEST(test_asyncify_is_folded), TEST(test_others_are_not_touched),
+      TEST(test_compiled_once),
+      TEST(test_damaged_entry_is_rebuilt),
+      TEST(test_shared_cache),
+      TEST(test_relative_directory),
+      TEST(test_compiler_that_fails),
+      TEST(test_at_the_same_time),
+      TEST(test_cache_that_cannot_be_written),
+      TEST(test_asyncify_is_folded),
+      TEST(test_others_are_not_touched),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
