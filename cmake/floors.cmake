@@ -55,6 +55,16 @@ function(aod_unit_tests)
   endforeach()
 endfunction()
 
+# bench/<name>.c becomes the program bench_<name>, built when it is asked for.
+function(aod_bench_programs)
+  file(GLOB programs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*.c)
+  foreach(file ${programs})
+    get_filename_component(name ${file} NAME_WE)
+    add_executable(bench_${name} EXCLUDE_FROM_ALL ${file})
+    target_link_libraries(bench_${name} PRIVATE aod_arweave)
+  endforeach()
+endfunction()
+
 # test/fuzz/<name>_fuzz.c becomes the libFuzzer program fuzz_<name>.
 function(aod_fuzz_targets)
   file(GLOB targets CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/fuzz/*_fuzz.c)

@@ -1,11 +1,16 @@
 #include "store/db.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 
 enum { STATEMENTS_MAX = 64, GROUP_MAX = 1000, BUSY_TIMEOUT_MS = 10000 };
+
+/* Ids are random, so inserts touch pages all over the indexes: the writer keeps them at hand, and
+ * writes the log back into the file rarely, so that a page that changed often is written once. */
+#define WRITER_PRAGMAS "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=8000;"
 
 struct aod_db_connection {
   sqlite3 *sqlite;
@@ -51,7 +56,14 @@ static void connection_close(aod_db_connection_t *connection) {
   free(connection);
 }
 
+/* Without its statistics, which would take a lock that all threads share for every allocation. */
+static void configure_sqlite(void) {
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int connection_open(const char *path, aod_db_connection_t **out, aod_error_t *err) {
+  static pthread_once_t configured = PTHREAD_ONCE_INIT;
+  pthread_once(&configured, configure_sqlite);
   aod_db_connection_t *connection = aod_alloc(sizeof *connection);
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   int code = AOD_OK;
@@ -101,12 +113,12 @@ static void run_one(aod_db_connection_t *connection, aod_db_write_t *write) {
     write->code = aod_fail(err, AOD_EIO, "an earlier write ended the transaction");
     return;
   }
-  write->code = execute(connection->sqlite, "SAVEPOINT one", err);
+  write->code = aod_db_run(aod_db_prepare(connection, "SAVEPOINT one"), err);
   if (write->code != AOD_OK) return;
   write->code = write->run(write, connection, err);
   bool kept = write->code == AOD_OK;
-  int ended = execute(connection->sqlite, kept ? "RELEASE one" : "ROLLBACK TO one; RELEASE one",
-                      kept ? err : NULL);
+  if (!kept) aod_db_run(aod_db_prepare(connection, "ROLLBACK TO one"), NULL);
+  int ended = aod_db_run(aod_db_prepare(connection, "RELEASE one"), kept ? err : NULL);
   if (kept) write->code = ended;
 }
 
@@ -247,6 +259,14 @@ static int prepare_schema(aod_db_t *db, const char *schema, int version, aod_err
   return code;
 }
 
+/* "su.db-writer" */
+static void name_thread(const aod_db_t *db) {
+  const char *slash = strrchr(db->path, '/');
+  char name[16];
+  snprintf(name, sizeof name, "%.7s-writer", slash ? slash + 1 : db->path);
+  pthread_setname_np(db->thread, name);
+}
+
 int aod_db_open(aod_db_t **out, const char *path, const char *schema, int version,
                 aod_error_t *err) {
   aod_db_t *db = aod_alloc(sizeof *db);
@@ -254,6 +274,7 @@ int aod_db_open(aod_db_t **out, const char *path, const char *schema, int versio
   pthread_mutex_init(&db->lock, NULL);
   pthread_cond_init(&db->wake, NULL);
   int code = connection_open(path, &db->writer, err);
+  if (code == AOD_OK) code = execute(db->writer->sqlite, WRITER_PRAGMAS, err);
   if (code == AOD_OK) code = prepare_schema(db, schema, version, err);
   if (code != AOD_OK) {
     connection_close(db->writer);
@@ -262,7 +283,7 @@ int aod_db_open(aod_db_t **out, const char *path, const char *schema, int versio
     return code;
   }
   aod_assert(pthread_create(&db->thread, NULL, write_groups, db) == 0);
-  pthread_setname_np(db->thread, "store-writer");
+  name_thread(db);
   *out = db;
   return AOD_OK;
 }

@@ -28,6 +28,7 @@ struct aod_su {
   pthread_mutex_t lock;  /* guards processes */
   aod_idmap_t processes; /* id to process_t of order.c: those posted to since the start */
   aod_su_publisher_t *publisher;
+  atomic_size_t under_way; /* jobs */
   aod_su_metrics_t metrics;
   bool metrics_enabled;
 };

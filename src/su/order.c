@@ -41,6 +41,7 @@ static void count(aod_su_metrics_t *metrics, int code) {
 
 static void finish(job_t *job, int code, const aod_error_t *err) {
   count(&job->su->metrics, code);
+  atomic_fetch_sub(&job->su->under_way, 1);
   job->post->timestamp_ms = aod_clock_wall_ms();
   job->post->done(job->post, code, err);
   aod_buf_free(&job->assignment);
@@ -286,6 +287,7 @@ void aod__su_post(void *context, aod_post_t *post) {
   job->su = su;
   job->post = post;
   job->task.run = order;
+  atomic_fetch_add(&su->under_way, 1);
   aod_error_t err;
   int code = aod__su_check(job, &err);
   if (code != AOD_OK) {

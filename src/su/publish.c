@@ -1,24 +1,30 @@
 /* The publisher carries every record of the schedule to Arweave, in the order of the store, and
  * remembers in the store how far it got. So nothing has to be queued: what is in the schedule and
- * beyond that place is what waits, also after a crash. Uploading one twice is harmless. */
+ * beyond that place is what waits, also after a crash. Uploading one twice is harmless.
+ *
+ * It works in the background: while posts are under way it rests for three times as long as it
+ * worked, unless somebody waits for what it does. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "arweave/bundle.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "su/internal.h"
 
-enum { BATCH = 100, RETRY_FIRST_S = 1, RETRY_LAST_S = 32 };
+enum { BATCH = 1000, REST = 3, RETRY_FIRST_S = 1, RETRY_LAST_S = 32, CLOSE_GRACE_US = 5000000 };
 
 struct aod_su_publisher {
   aod_su_t *su;
   bool bundles;
   pthread_t thread;
   pthread_mutex_t lock;
-  pthread_cond_t wake, advanced;
+  pthread_cond_t wake, advanced, rested;
   bool pending, closing;
+  int64_t closing_us;
+  int waiting;     /* callers of await */
   uint64_t seq;    /* the last record published; changed by the thread, under the lock */
   uint64_t newest; /* the last record that is known to be in the schedule */
 };
@@ -99,11 +105,26 @@ static int publish_batch(aod_su_publisher_t *publisher, aod_error_t *err) {
   return code;
 }
 
+static struct timespec time_in_us(int64_t us) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  int64_t nanoseconds = time.tv_nsec + us % 1000000 * 1000;
+  time.tv_sec += us / 1000000 + nanoseconds / 1000000000;
+  time.tv_nsec = nanoseconds % 1000000000;
+  return time;
+}
+
+static void rest(aod_su_publisher_t *publisher, int64_t worked_us) {
+  struct timespec until = time_in_us(REST * worked_us);
+  pthread_mutex_lock(&publisher->lock);
+  while (!publisher->closing && !publisher->waiting && atomic_load(&publisher->su->under_way))
+    if (pthread_cond_timedwait(&publisher->rested, &publisher->lock, &until) == ETIMEDOUT) break;
+  pthread_mutex_unlock(&publisher->lock);
+}
+
 /* With the lock held: wait for news, at most `seconds` (0: without end). */
 static void wait_for_news(aod_su_publisher_t *publisher, int seconds) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += seconds;
+  struct timespec until = time_in_us(seconds * INT64_C(1000000));
   while (!publisher->pending && !publisher->closing) {
     if (seconds == 0)
       pthread_cond_wait(&publisher->wake, &publisher->lock);
@@ -113,14 +134,29 @@ static void wait_for_news(aod_su_publisher_t *publisher, int seconds) {
   publisher->pending = false;
 }
 
+/* The unit closes and has waited long enough: what is left will be published after the next start.
+ */
+static bool is_overdue(aod_su_publisher_t *publisher) {
+  pthread_mutex_lock(&publisher->lock);
+  bool overdue =
+      publisher->closing && aod_clock_monotonic_us() - publisher->closing_us > CLOSE_GRACE_US;
+  pthread_mutex_unlock(&publisher->lock);
+  return overdue;
+}
+
 static void *publish(void *argument) {
   aod_su_publisher_t *publisher = argument;
   int retry_s = RETRY_FIRST_S;
   bool closing = false;
   while (!closing) {
     aod_error_t err;
+    int64_t began_us = aod_clock_monotonic_us();
     int code = publish_batch(publisher, &err);
-    if (code == 1) continue;
+    if (code == 1) {
+      rest(publisher, aod_clock_monotonic_us() - began_us);
+      closing = is_overdue(publisher);
+      continue;
+    }
     if (code < 0)
       aod_log(AOD_LOG_WARN, "su", "publishing on Arweave failed, next try in %d s: %s", retry_s,
               err.message);
@@ -144,8 +180,13 @@ int aod__su_publisher_open(aod_su_publisher_t **out, aod_su_t *su, bool bundles,
     return code;
   }
   pthread_mutex_init(&publisher->lock, NULL);
-  pthread_cond_init(&publisher->wake, NULL);
-  pthread_cond_init(&publisher->advanced, NULL);
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&publisher->wake, &monotonic);
+  pthread_cond_init(&publisher->advanced, &monotonic);
+  pthread_cond_init(&publisher->rested, &monotonic);
+  pthread_condattr_destroy(&monotonic);
   aod_assert(pthread_create(&publisher->thread, NULL, publish, publisher) == 0);
   pthread_setname_np(publisher->thread, "su-publish");
   *out = publisher;
@@ -153,16 +194,14 @@ int aod__su_publisher_open(aod_su_publisher_t **out, aod_su_t *su, bool bundles,
 }
 
 void aod__su_publisher_await(aod_su_publisher_t *publisher, int64_t grace_ms) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += grace_ms / 1000;
-  until.tv_nsec += grace_ms % 1000 * 1000000;
-  until.tv_sec += until.tv_nsec / 1000000000;
-  until.tv_nsec %= 1000000000;
+  struct timespec until = time_in_us(grace_ms * 1000);
   pthread_mutex_lock(&publisher->lock);
   uint64_t target = publisher->newest;
+  publisher->waiting++;
+  pthread_cond_signal(&publisher->rested);
   while (publisher->seq < target)
     if (pthread_cond_timedwait(&publisher->advanced, &publisher->lock, &until) == ETIMEDOUT) break;
+  publisher->waiting--;
   pthread_mutex_unlock(&publisher->lock);
 }
 
@@ -178,9 +217,12 @@ void aod__su_publisher_wake(aod_su_publisher_t *publisher, uint64_t seq) {
 void aod__su_publisher_close(aod_su_publisher_t *publisher) {
   pthread_mutex_lock(&publisher->lock);
   publisher->closing = true;
+  publisher->closing_us = aod_clock_monotonic_us();
   pthread_cond_signal(&publisher->wake);
+  pthread_cond_signal(&publisher->rested);
   pthread_mutex_unlock(&publisher->lock);
   pthread_join(publisher->thread, NULL);
+  pthread_cond_destroy(&publisher->rested);
   pthread_cond_destroy(&publisher->advanced);
   pthread_cond_destroy(&publisher->wake);
   pthread_mutex_destroy(&publisher->lock);
