@@ -15,9 +15,10 @@
 #include "arweave/transaction.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "net/backoff.h"
 #include "net/uploader_internal.h"
 
-enum { ITEMS_MAX = 1000, ANSWER_BYTES_MAX = 65536, TIMEOUT_MS = 60000 };
+enum { ITEMS_MAX = 1000, ANSWER_BYTES_MAX = 65536, TIMEOUT_MS = 60000, CONFIRM_FIRST_MS = 1000 };
 
 /* One carrier's turn. */
 typedef struct {
@@ -49,6 +50,14 @@ static aod__answer_t request(aod_uploader_t *uploader, const char *path, aod_sli
 
 static void put_off(const turn_t *turn, aod__answer_t answer, const aod_call_t *call) {
   aod__uploader_put_off(turn->uploader, turn->upload, answer, call->retry_after_s, turn->outcome);
+}
+
+/* It is posted: look again later, and less and less often, whether a block has it. */
+static void await_block(const turn_t *turn) {
+  int64_t looks = turn->upload->posted ? turn->upload->attempts + 1 : 1;
+  turn->outcome->what = AOD_UPLOAD_POSTED;
+  turn->outcome->due_ms = aod_clock_wall_ms() + aod_backoff_ms(looks, CONFIRM_FIRST_MS,
+                                                               turn->uploader->options.confirm_ms);
 }
 
 /* ---- does the gateway have it? ---- */
@@ -180,9 +189,7 @@ static void post(const turn_t *turn, aod_transaction_t *transaction, aod_slice_t
   if (inside) transaction->data = payload;
   bool taken = known || post_transaction(turn, transaction, stopped);
   if (taken && !inside) taken = post_chunks(turn, payload, stopped);
-  if (!taken) return;
-  turn->outcome->what = AOD_UPLOAD_POSTED;
-  turn->outcome->due_ms = aod_clock_wall_ms() + turn->uploader->options.confirm_ms;
+  if (taken) await_block(turn);
 }
 
 /* ---- one carrier's turn ---- */
@@ -202,8 +209,7 @@ static int take_turn(const turn_t *turn, bool *stopped, aod_error_t *err) {
   if (state == MINED && turn->upload->posted) {
     turn->outcome->what = AOD_UPLOAD_DONE;
   } else if (state == PENDING && turn->upload->posted) {
-    turn->outcome->what = AOD_UPLOAD_POSTED;
-    turn->outcome->due_ms = aod_clock_wall_ms() + turn->uploader->options.confirm_ms;
+    await_block(turn);
   } else if (state != NO_ANSWER) {
     return post_carrier(turn, state != UNKNOWN, stopped, err);
   }

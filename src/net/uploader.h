@@ -24,7 +24,7 @@ typedef struct {
   /* 0 means what stands in brackets. */
   int64_t retry_first_ms, retry_last_ms; /* pauses after failures [1 s, 60 s] */
   int64_t linger_ms;                     /* how long items gather for a bundle [1 s] */
-  int64_t confirm_ms;                    /* between looks whether a block has it [20 s] */
+  int64_t confirm_ms;                    /* at most, between looks whether a block has it [20 s] */
   size_t bundle_bytes_max;               /* [8 MiB], unless one item alone has more */
 } aod_uploader_options_t;
 

@@ -218,18 +218,19 @@ static int settle_carrier_run(aod_db_write_t *write, aod_db_connection_t *connec
     return finish_carrier(connection, outcome->seq, err);
   case AOD_UPLOAD_POSTED:
     return run_with(connection,
-                    "UPDATE carrier SET posted = 1, attempts = 0, refused = 0, due_ms = ?2,"
-                    " reason = '' WHERE seq = ?1",
+                    "UPDATE carrier SET attempts = iif(posted, attempts + 1, 1), posted = 1,"
+                    " refused = 0, due_ms = ?2, reason = '' WHERE seq = ?1",
                     outcome->seq, outcome->due_ms, err);
   case AOD_UPLOAD_UNDONE:
     return undo_carrier(connection, outcome, settle->now_ms, err);
   case AOD_UPLOAD_LATER:
     break;
   }
-  return put_off(connection,
-                 "UPDATE carrier SET posted = 0, attempts = attempts + 1, due_ms = ?2,"
-                 " refused = ?3, reason = ?4 WHERE seq = ?1",
-                 outcome, settle->now_ms, err);
+  return put_off(
+      connection,
+      "UPDATE carrier SET attempts = iif(posted, 1, attempts + 1), posted = 0, due_ms = ?2,"
+      " refused = ?3, reason = ?4 WHERE seq = ?1",
+      outcome, settle->now_ms, err);
 }
 
 int aod_uploads_settle_carrier(aod_uploads_t *uploads, const aod_upload_outcome_t *outcome,

@@ -19,7 +19,8 @@ typedef struct {
   uint8_t id[32];
   aod_slice_t raw; /* a carrier's: its JSON without data */
   size_t len;      /* of raw, also where raw is left out */
-  int64_t added_ms, due_ms, attempts;
+  int64_t added_ms, due_ms;
+  int64_t attempts;   /* that failed; of a posted carrier: how often it was looked after */
   bool refused;       /* the other side understood and said no: trying at once is no use */
   bool posted;        /* carriers: the other side has it, but no block has it yet */
   int64_t carrier;    /* items: the carrier's seq; 0: none */
