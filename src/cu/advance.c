@@ -12,13 +12,16 @@ enum { TURN_MS = 50, RECORDS_PAGE = 64, BLOCKS_PAGE = 500 };
 /* ---- crons ---- */
 
 static int read_blocks(aod_process_t *process, int64_t until_ms, aod_error_t *err) {
+  const aod_scheduler_t *scheduler = process->cu->scheduler;
   const aod_gateway_t *gateway = process->cu->gateway;
-  int64_t now_ms = aod_clock_wall_ms();
+  int64_t now_ms;
+  int code = scheduler->now(scheduler->context, process->id, &now_ms, err);
+  if (code != AOD_OK) return code;
   aod_arena_free(&process->block_arena);
   process->blocks = (aod_block_list_t){0};
   process->block_next = 0;
-  int code = gateway->blocks(gateway->context, process->at.place.next_height, BLOCKS_PAGE,
-                             &process->block_arena, &process->blocks, err);
+  code = gateway->blocks(gateway->context, process->at.place.next_height, BLOCKS_PAGE,
+                         &process->block_arena, &process->blocks, err);
   if (code == AOD_OK && process->blocks.count == 0)
     process->blocks_complete_ms = until_ms > now_ms ? until_ms : now_ms;
   return code;
@@ -88,11 +91,11 @@ static bool is_late(aod_process_t *process, const aod_assignment_t *assignment,
   const aod_progress_t *at = &process->at;
   if (process->crons.count == 0) return false;
   if (at->moment.due_ms >= assignment->timestamp_ms) return true;
+  if (at->position >= process->stored_position) return false;
   aod_evaluated_t stored;
-  return at->position < process->stored_position &&
-         aod_results_get(process->cu->results, process->id, assignment->nonce, arena, &stored,
-                         NULL) == AOD_OK &&
-         stored.position != at->position;
+  int code =
+      aod_results_get(process->cu->results, process->id, assignment->nonce, arena, &stored, NULL);
+  return code == AOD_ENOTFOUND || (code == AOD_OK && stored.position != at->position);
 }
 
 /* 1: the turn is over. */
