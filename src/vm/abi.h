@@ -21,10 +21,12 @@
  *
  * Calls. A Wasm function is a C function whose first parameter is the instance. `depth` counts
  * active calls down to 0, `fuel` counts the work down; both are set by the runtime before it
- * enters. Values cross to host functions and through trampolines as 64-bit slots: i32 and f32 bits
- * zero-extended, v128 in two slots, a reference in three (the fields of aod_wasm_ref_t in order);
- * arguments in order, results over them from slot 0. A host function is given the calling instance.
- * A function with several results returns them as a C struct.
+ * enters. `gas` is what the module itself counts down by calling the import metering.usegas: with a
+ * constant the call is replaced by the subtraction. Values cross to host functions and through
+ * trampolines as 64-bit slots: i32 and f32 bits zero-extended, v128 in two slots, a reference in
+ * three (the fields of aod_wasm_ref_t in order); arguments in order, results over them from slot 0.
+ * A host function is given the calling instance. A function with several results returns them as a
+ * C struct.
  *
  * Floats. An arithmetic operation whose result is NaN yields x86's default NaN (0xffc00000,
  * 0xfff8000000000000), whatever its operands; moves, loads, stores, neg, abs, copysign are bit
@@ -34,7 +36,7 @@
 
 #include <stdint.h>
 
-#define AOD_ABI_VERSION  2
+#define AOD_ABI_VERSION  3
 #define AOD_CARD_SHIFT   12  /* a card is 4 KiB: an operating-system page */
 #define AOD_CARD_OVERLAP 256 /* bytes behind a marked card that may have changed, too */
 
@@ -50,6 +52,7 @@ typedef enum {
   AOD_TRAP_SIGNATURE,  /* null function or function signature mismatch */
   AOD_TRAP_STACK,      /* Maximum call stack size exceeded */
   AOD_TRAP_FUEL,       /* the deterministic budget is used up */
+  AOD_TRAP_GAS,        /* out of gas! */
   AOD_TRAP_HOST        /* a host function failed; the runtime holds the text */
 } aod_trap_t;
 
@@ -102,6 +105,7 @@ struct aod_wasm_instance {
   uint8_t *cards;
   uint64_t memory_bytes; /* current size */
   int64_t fuel;          /* work left; below zero: AOD_TRAP_FUEL */
+  int64_t gas;           /* gas left; below zero: AOD_TRAP_GAS */
   uint32_t depth;        /* calls left; 0 at entry: AOD_TRAP_STACK */
   uint32_t memory_bits;  /* 64-bit memories: an address with bits at or above this is outside */
   uint64_t **globals;    /* by global index: where its slot is (two slots for v128) */

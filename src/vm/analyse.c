@@ -86,6 +86,8 @@ static int visit(void *context, aod__checker_t *checker) {
   if (checker->depth > state->max_depth) state->max_depth = checker->depth;
   state->frame += frame_bytes(instruction);
   analysis->run_costs[analysis->run_count - 1] += instruction->row->cost;
+  if (instruction->opcode == OP_CALL && instruction->index[0] == analysis->gas_import)
+    return 0; /* a subtraction */
   bool calls = instruction->opcode == OP_CALL || instruction->opcode == OP_CALL_INDIRECT;
   aod__facts_t *facts = &analysis->functions[state->function];
   if (calls) facts->calls = true;
@@ -145,10 +147,21 @@ static void merge_small_runs(state_t *state) {
   }
 }
 
+static uint32_t find_gas_import(const aod_wasm_module_t *module) {
+  for (uint32_t i = 0; i < module->import_count; i++) {
+    const aod_wasm_import_entry_t *import = &module->imports[i];
+    if (import->kind == AOD_WASM_FUNCTION && aod_slice_is(import->module, "metering") &&
+        aod_slice_is(import->field, "usegas"))
+      return import->index;
+  }
+  return AOD_WASM_NONE;
+}
+
 int aod__analyse(const aod_wasm_module_t *module, aod__analysis_t *analysis, aod_error_t *err) {
   *analysis = (aod__analysis_t){
       .functions = aod_alloc((module->function_count + 1) * sizeof *analysis->functions),
-      .vectors = types_have_vectors(module)};
+      .vectors = types_have_vectors(module),
+      .gas_import = find_gas_import(module)};
   state_t state = {.analysis = analysis, .module = module};
   aod__checker_t checker = {0};
   int rc = 0;

@@ -33,7 +33,8 @@ typedef struct {
   aod__facts_t *functions; /* by function index */
   uint64_t *run_costs;
   uint32_t run_count;
-  bool vectors; /* some body or type has a v128 */
+  bool vectors;        /* some body or type has a v128 */
+  uint32_t gas_import; /* metering.usegas, AOD_WASM_NONE when the module has none */
 } aod__analysis_t;
 
 /* Does a run begin behind an instruction of this kind? `last` for the end of the function. */

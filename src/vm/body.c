@@ -251,7 +251,7 @@ static void write_function(aod__body_t *body, aod_buf_t *out) {
   write_declarations(body, out);
   if (body->uses_memory) aod_buf_text(out, "  u8 *const M = m->memory, *const C = m->cards;\n");
   if (facts->counted) aod_buf_printf(out, "  ENTER(%u);\n", facts->weight);
-  if (!facts->leaf)
+  if (!facts->leaf && !body->module->metered)
     aod_buf_printf(out, "  BURN(%llu);\n",
                    (unsigned long long)body->analysis->run_costs[facts->first_run]);
   aod_buf_append(out, aod_slice_sub(aod_buf_slice(&body->statements), 1, SIZE_MAX));

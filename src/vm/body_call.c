@@ -32,7 +32,29 @@ static void finish_call(aod__body_t *body, uint32_t type_index, const char *call
   if (type->result_count > 1) aod__continue(body, " }");
 }
 
+/* A call of metering.usegas with a constant. A price is taken as the host function would take it:
+ * an i32 with its sign. */
+static void translate_gas(aod__body_t *body) {
+  aod__operands_t *operands = &body->operands;
+  const aod__operand_t *price = &operands->at[operands->count - 1];
+  aod__operands_settle(operands, operands->count - 1, 0, 0, AOD__TRAPS);
+  aod__statement(body, "USE_GAS((%s)", price->type == AOD_WASM_I32 ? "i32" : "i64");
+  aod__continue_operand(body, operands->count - 1, true);
+  aod__continue(body, ");");
+  aod__operands_pop(operands, 1);
+}
+
+static bool is_gas(const aod__body_t *body, uint32_t function) {
+  const aod__operands_t *operands = &body->operands;
+  return function == body->analysis->gas_import && operands->count &&
+         operands->at[operands->count - 1].constant;
+}
+
 void aod__translate_call(aod__body_t *body, const aod__instruction_t *instruction) {
+  if (is_gas(body, instruction->index[0])) {
+    translate_gas(body);
+    return;
+  }
   aod__operands_t *operands = &body->operands;
   uint32_t type = body->module->functions[instruction->index[0]].type;
   uint32_t params = body->module->types[type].param_count;

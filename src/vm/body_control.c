@@ -72,7 +72,7 @@ void aod__begin_function(aod__body_t *body) {
 void aod__begin_run(aod__body_t *body, bool loop) {
   const aod__facts_t *facts = &body->analysis->functions[body->function];
   unsigned long long cost = body->analysis->run_costs[body->next_run++];
-  if (facts->leaf || (cost == 0 && !loop)) return;
+  if (facts->leaf || (cost == 0 && !loop) || body->module->metered) return;
   aod__statement(body, loop ? "BURN(%llu);" : "SPEND(%llu);", cost);
 }
 

@@ -40,10 +40,12 @@ static void hash_compiler(const char *compiler, uint8_t digest[32]) {
   aod_sha256(aod_text(text), digest);
 }
 
-void aod__entry_name(aod__entry_t *entry, aod_slice_t wasm, aod_tier_t tier, const char *compiler) {
+void aod__entry_name(aod__entry_t *entry, aod_slice_t wasm, const aod_code_options_t *options,
+                     const char *compiler) {
   char pipeline[300];
-  int len = snprintf(pipeline, sizeof pipeline, "abi %d translator %d tier %d flags %s",
-                     AOD_ABI_VERSION, AOD_TRANSLATOR_VERSION, (int)tier, aod__compiler_flags(tier));
+  int len = snprintf(pipeline, sizeof pipeline, "abi %d translator %d gas %x tier %d flags %s",
+                     AOD_ABI_VERSION, AOD_TRANSLATOR_VERSION, options->gas_type, (int)options->tier,
+                     aod__compiler_flags(options->tier));
   aod_assert(len > 0 && (size_t)len < sizeof pipeline);
   uint8_t digest[32];
   aod_slice_t parts[] = {aod_text(pipeline), AOD_TEXT("\0"), wasm};

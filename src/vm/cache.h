@@ -13,8 +13,10 @@ typedef struct {
   size_t key_len; /* of "<key>-" */
 } aod__entry_t;
 
-/* Name the entry of `wasm` at `tier`, compiled by the program at `compiler` (NULL: none). */
-void aod__entry_name(aod__entry_t *entry, aod_slice_t wasm, aod_tier_t tier, const char *compiler);
+/* Name the entry of `wasm` by what decides about its code, the options' tier and gas_type among it,
+ * compiled by the program at `compiler` (NULL: none). */
+void aod__entry_name(aod__entry_t *entry, aod_slice_t wasm, const aod_code_options_t *options,
+                     const char *compiler);
 
 /* Load the entry from `directory` (NULL: never there). With any_compiler one that another compiler
  * made will do: all give the same results. False when there is no such entry, or only a broken one.

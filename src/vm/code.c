@@ -11,23 +11,38 @@
 #include "vm/cache.h"
 #include "vm/compile.h"
 #include "vm/fold.h"
+#include "vm/meter.h"
 #include "vm/validate.h"
 
-/* Decode, check, meter where the format asks for it (before folding, see fold.h), fold. */
-static int prepare(aod_slice_t wasm, aod_buf_t *folded, aod_error_t *err) {
+static int decode_and_fold(aod_slice_t wasm, aod_buf_t *folded, aod_error_t *err) {
   aod_wasm_module_t module;
   int rc = aod_wasm_decode(wasm, &module, err);
   if (rc) return rc;
-  rc = aod_wasm_validate(&module, err);
-  if (!rc) rc = aod__fold(&module, folded, err);
+  rc = aod__fold(&module, folded, err);
   aod_wasm_module_free(&module);
   return rc;
 }
 
-static int translate(aod_slice_t folded, aod_c_source_t *source, aod_error_t *err) {
+/* Decode, check, meter where it is asked for (before folding, see fold.h), fold. */
+static int prepare(aod_slice_t wasm, aod_wasm_valtype_t gas_type, aod_buf_t *folded,
+                   aod_error_t *err) {
+  aod_wasm_module_t module;
+  aod_buf_t metered = {0};
+  int rc = aod_wasm_decode(wasm, &module, err);
+  if (rc) return rc;
+  rc = aod_wasm_validate(&module, err);
+  if (!rc && gas_type) rc = aod__meter(&module, gas_type, &metered, err);
+  if (!rc) rc = decode_and_fold(gas_type ? aod_buf_slice(&metered) : wasm, folded, err);
+  aod_buf_free(&metered);
+  aod_wasm_module_free(&module);
+  return rc;
+}
+
+static int translate(aod_slice_t folded, bool metered, aod_c_source_t *source, aod_error_t *err) {
   aod_wasm_module_t module;
   int rc = aod_wasm_decode(folded, &module, err);
   if (rc) return rc;
+  module.metered = metered;
   rc = aod_wasm_translate(&module, aod__compiler_jobs(), source, err);
   aod_wasm_module_free(&module);
   return rc;
@@ -38,7 +53,7 @@ static int translate(aod_slice_t folded, aod_c_source_t *source, aod_error_t *er
 static int compile_entry(const aod__entry_t *entry, const char *compiler, aod_slice_t folded,
                          const aod_code_options_t *options, aod_error_t *err) {
   aod_c_source_t source;
-  int rc = translate(folded, &source, err);
+  int rc = translate(folded, options->gas_type != 0, &source, err);
   if (rc) return rc;
   char directory[4000], built[4096];
   snprintf(directory, sizeof directory, "%s/work-XXXXXX", options->cache_dir);
@@ -59,7 +74,7 @@ static int build_entry(const aod__entry_t *entry, const char *compiler, aod_slic
   aod_buf_t folded = {0};
   int64_t began = aod_clock_monotonic_us();
   if (options->on_compile) options->on_compile(options->context, name, false, 0);
-  int rc = prepare(wasm, &folded, err);
+  int rc = prepare(wasm, options->gas_type, &folded, err);
   if (!rc) rc = compile_entry(entry, compiler, aod_buf_slice(&folded), options, err);
   aod_buf_free(&folded);
   int64_t took = (aod_clock_monotonic_us() - began) / 1000;
@@ -73,7 +88,7 @@ static int load(aod_slice_t wasm, const char *name, const aod_code_options_t *op
   int missing = aod__compiler_find(options->compiler, &compiler, err);
   const char *path = missing ? NULL : (const char *)compiler.ptr;
   aod__entry_t entry;
-  aod__entry_name(&entry, wasm, options->tier, path);
+  aod__entry_name(&entry, wasm, options, path);
   bool any = !options->compiler;
   int rc = 0;
   if (!aod__entry_load(&entry, options->shared_cache_dir, any, code) &&

@@ -1,5 +1,5 @@
-/* From module bytes to native code that can be called: decode, validate, fold, translate, compile,
- * load; or take all of it from a cache.
+/* From module bytes to native code that can be called: decode, validate, meter, fold, translate,
+ * compile, load; or take all of it from a cache.
  *
  * The cache holds, by the hash of module, pipeline version, compiler and tier, the folded module
  * and the shared object. An entry that is missing, cut off or of another version is made anew;
@@ -21,6 +21,8 @@ typedef struct {
   const char *shared_cache_dir; /* read only, looked at first; may be NULL */
   const char *compiler;         /* NULL: clang, else cc; a name is searched in PATH */
   aod_tier_t tier;
+  /* Meter the module (meter.h): the type of usegas' parameter. 0: leave it as it is. */
+  aod_wasm_valtype_t gas_type;
   /* Called in the calling thread when the compiler has to run, and again with done = true and the
    * time it took. May be NULL. */
   void (*on_compile)(void *context, const char *name, bool done, int64_t ms);

@@ -15,7 +15,6 @@
 void aod_host_begin(aod_host_t *host) {
   aod_assert(!host->files);
   host->ticks = FIRST_TICK;
-  host->gas_used = 0;
   host->jumps = NULL;
   host->exit_status = -1;
   aod_buf_clear(&host->reason);

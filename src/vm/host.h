@@ -87,9 +87,8 @@ typedef struct {
   int32_t temp_ret;
   bool tzset_done;
   /* the message */
-  int64_t ticks;   /* the next value of the clock, in ms */
-  double gas_used; /* what the module reported through metering.usegas */
-  double gas_limit;
+  int64_t ticks;                   /* the next value of the clock, in ms */
+  int64_t gas_limit;               /* what core->wasm.gas was when the message began */
   aod_jump_t *jumps;               /* innermost first */
   aod_files_t *files;              /* NULL until a file function is called */
   aod_buf_t reason;                /* why a host function failed */
@@ -131,6 +130,11 @@ _Noreturn void aod_host_fail(aod_host_t *host, const char *format, ...)
  * that is moved is one. Whatever takes time in proportion to what a module asks for pays. */
 void aod_host_charge(aod_host_t *host, uint64_t units);
 #define AOD_HOST_CALL_COST 10000 /* of a host function that does more than look something up */
+
+/* What the module reported through metering.usegas. */
+static inline int64_t aod_host_gas_used(const aod_host_t *host) {
+  return host->gas_limit - host->core->wasm.gas;
+}
 
 /* Memory of the module; trap when the range is not all inside. Writing marks the cards. */
 const uint8_t *aod_host_read(aod_host_t *host, uint64_t at, uint64_t len);

@@ -118,24 +118,25 @@ void aod__host_dlsym(aod_wasm_instance_t *instance, uint64_t *slots) {
   aod_host_fail(aod_host_of(instance), "Aborted(dlsym)");
 }
 
-/* ---- gas of modules that were metered when they were built ---- */
+/* ---- gas: what a module reports of its own work ---- */
 
-/* The sum is a double as in JavaScript, and the limit itself may be used. */
-static void use_gas(aod_host_t *host, double amount) {
-  host->gas_used += amount;
-  if (host->gas_used > host->gas_limit) aod_host_fail(host, "out of gas!");
+/* The limit itself may be used. The reference adds doubles: the same up to 2^53, which no limit
+ * exceeds. Where a constant is reported native code does this itself (USE_GAS). */
+static void use_gas(aod_wasm_instance_t *instance, int64_t amount) {
+  instance->gas = (int64_t)((uint64_t)instance->gas - (uint64_t)amount);
+  if (instance->gas < 0) aod_trap_raise(AOD_TRAP_GAS);
 }
 
 void aod__host_use_gas(aod_wasm_instance_t *instance, uint64_t *slots) {
-  use_gas(aod_host_of(instance), (int32_t)slots[0]);
+  use_gas(instance, (int32_t)slots[0]);
 }
 
 void aod__host_use_gas_wide(aod_wasm_instance_t *instance, uint64_t *slots) {
-  use_gas(aod_host_of(instance), (double)(int64_t)slots[0]);
+  use_gas(instance, (int64_t)slots[0]);
 }
 
 void aod__host_gas_used(aod_wasm_instance_t *instance, uint64_t *slots) {
-  slots[0] = (uint32_t)(int64_t)aod_host_of(instance)->gas_used;
+  slots[0] = (uint32_t)aod_host_gas_used(aod_host_of(instance));
 }
 
 /* ---- fixed answers ---- */

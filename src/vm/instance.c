@@ -45,7 +45,7 @@ void aod_instance_close(aod_instance_t *instance) {
 /* ---- running ---- */
 
 /* What the reference allows when a process gives no limit. */
-#define GAS_LIMIT_DEFAULT 9e15
+#define GAS_LIMIT_DEFAULT INT64_C(9000000000000000)
 
 static void explain(aod_host_t *host, int trap, uint64_t compute_limit) {
   if (trap == AOD_TRAP_HOST) return; /* the host function did */
@@ -61,9 +61,10 @@ bool aod__host_run(aod_host_t *host, uint64_t compute_limit, void (*entry)(void 
                    void *argument) {
   aod_wasm_instance_t *wasm = &host->core->wasm;
   aod_host_begin(host);
-  host->gas_limit = compute_limit ? (double)compute_limit : GAS_LIMIT_DEFAULT;
+  int64_t limit = compute_limit < INT64_MAX ? (int64_t)compute_limit : INT64_MAX;
+  wasm->gas = host->gas_limit = limit ? limit : GAS_LIMIT_DEFAULT;
   wasm->depth = AOD_CALL_DEPTH_MAX;
-  wasm->fuel = compute_limit && compute_limit < INT64_MAX ? (int64_t)compute_limit : INT64_MAX;
+  wasm->fuel = limit && !host->format->metered ? limit : INT64_MAX; /* gas alone decides there */
   int trap = aod_enter(entry, argument);
   aod_host_end(host);
   if (trap) explain(host, trap, compute_limit);
@@ -122,7 +123,7 @@ int aod_instance_evaluate(aod_instance_t *instance, aod_slice_t msg, aod_slice_t
     aod_buf_utf8_lossy(&evaluation->text, message.result);
   aod_buf_append(&evaluation->output, aod_buf_slice(&host->output));
   evaluation->exit_status = host->exit_status;
-  evaluation->gas_used = host->gas_used;
+  evaluation->gas_used = (double)aod_host_gas_used(host);
   return AOD_OK;
 }
 

@@ -146,7 +146,9 @@ typedef struct {
   uint32_t imported_functions, imported_tables, imported_memories, imported_globals;
   uint32_t start;      /* function index or AOD_WASM_NONE */
   bool has_data_count; /* a data count section stands before the code */
-  uint8_t *ref_funcs;  /* by function index: 1 when ref.func may name it in a body */
+  /* Set by whoever metered it: each loop and call pays gas, so it gets no budget of ours. */
+  bool metered;
+  uint8_t *ref_funcs; /* by function index: 1 when ref.func may name it in a body */
   aod_arena_t arena;
 } aod_wasm_module_t;
 

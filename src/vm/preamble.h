@@ -92,6 +92,10 @@ INLINE address far(instance *m, u64 a, u64 offset, u64 bytes) {
     if (UNLIKELY((m->fuel -= (cost)) < 0)) trap(m, AOD_TRAP_FUEL);                                 \
   } while (0)
 #define SPEND(cost) (m->fuel -= (cost)) /* looked at by the next BURN */
+#define USE_GAS(cost)                                                                              \
+  do {                                                                                             \
+    if (UNLIKELY((m->gas = (i64)((u64)m->gas - (u64)(cost))) < 0)) trap(m, AOD_TRAP_GAS);          \
+  } while (0)
 #define ENTER(weight)                                                                              \
   do {                                                                                             \
     if (UNLIKELY(m->depth < (weight))) trap(m, AOD_TRAP_STACK);                                    \

@@ -217,6 +217,7 @@ const char *aod_trap_text(int trap) {
       [AOD_TRAP_SIGNATURE] = "null function or function signature mismatch",
       [AOD_TRAP_STACK] = "Maximum call stack size exceeded",
       [AOD_TRAP_FUEL] = "the compute limit is used up",
+      [AOD_TRAP_GAS] = "out of gas!",
       [AOD_TRAP_HOST] = "a host function failed",
   };
   aod_assert(trap >= 0 && trap < (int)(sizeof texts / sizeof texts[0]));

@@ -82,8 +82,11 @@ static int check_host(aod_slice_t wasm, const aod_format_t *format, aod_error_t 
 }
 
 static int load(aod_module_t *module, aod_slice_t wasm, const char *name, aod_error_t *err) {
-  int rc = check_host(wasm, module->format, err);
-  if (rc == AOD_OK) rc = aod_code_load(wasm, name, &module->vm->code_options, &module->code, err);
+  const aod_format_t *format = module->format;
+  aod_code_options_t options = module->vm->code_options;
+  if (format->metered) options.gas_type = format->wide ? AOD_WASM_I64 : AOD_WASM_I32;
+  int rc = check_host(wasm, format, err);
+  if (rc == AOD_OK) rc = aod_code_load(wasm, name, &options, &module->code, err);
   if (rc == AOD_OK) rc = link_host(module, err);
   if (rc == AOD_OK) rc = aod__module_prepare(module, err);
   return rc;
@@ -162,9 +165,6 @@ int aod_module_load(aod_vm_t *vm, aod_slice_t wasm, aod_slice_t format_name, con
   if (!format)
     return aod_fail(err, AOD_EUNSUPPORTED, "Module-Format \"%.*s\" is not supported",
                     AOD_ARG(format_name));
-  if (format->metered)
-    return aod_fail(err, AOD_EUNSUPPORTED, "the metering Module-Format %s is not supported yet",
-                    format->name);
   uint8_t sha256[32];
   aod_sha256(wasm, sha256);
 

@@ -37,8 +37,8 @@ static const script_t scripts[] = {
     {"aos2_0_4_32", "aos2_0_4_32", NULL},
     {"sqlite", "sqlite", NULL, true},
     {"llama", "llama", NULL, true},
-    {"aos2_0_6.metered", "aos2_0_6", "metering formats are not offered yet"},
-    {"aos2_0_4_32.metered", "aos2_0_4_32", "metering formats are not offered yet"},
+    {"aos2_0_6.metered", "aos2_0_6", NULL},
+    {"aos2_0_4_32.metered", "aos2_0_4_32", NULL},
     {"aos2_0_6.weavedrive", "aos2_0_6", "WeaveDrive is not offered yet"},
     {"aos2_0_4_32.weavedrive", "aos2_0_4_32", "WeaveDrive is not offered yet"},
     {"loader_fixture_emscripten", "loader_fixture_emscripten", "the module is in no package"},
@@ -158,8 +158,17 @@ static json_t *without_volatile(const json_t *line, json_t *result) {
   return result;
 }
 
+/* Gas depends on how WeaveDrive calls are answered: ours is the way that `alt.sync` recorded. */
+static json_t *expected_result(const json_t *line) {
+  const json_t *sync = json_object_get(json_object_get(line, "alt"), "sync");
+  json_t *expected = json_deep_copy(json_object_get(line, "result"));
+  json_t *gas = json_object_get(sync, "GasUsed");
+  if (gas) json_object_set(expected, "GasUsed", gas);
+  return expected;
+}
+
 static void compare_result(run_t *run, const json_t *line, aod_slice_t text) {
-  json_t *got = NULL, *expected = json_deep_copy(json_object_get(line, "result"));
+  json_t *got = NULL, *expected = expected_result(line);
   aod_buf_t got_text = {0}, expected_text = {0};
   assert_int_equal(aod_json_parse(text, &got, NULL), AOD_OK);
   json_object_del(expected,

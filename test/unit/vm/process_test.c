@@ -494,8 +494,6 @@ static void test_formats_refused(void **state) {
   aod_slice_t slice = aod_buf_slice(&wasm);
   expect_refusal(slice, "wasm128", AOD_EUNSUPPORTED, "\"wasm128\" is not supported");
   expect_refusal(slice, FORMAT_4, AOD_EUNSUPPORTED, "another type");
-  expect_refusal(slice, "wasm64-unknown-emscripten-draft_2024_10_16-metering", AOD_EUNSUPPORTED,
-                 "not supported yet");
   expect_refusal(AOD_TEXT("\0asm"), FORMAT_64, AOD_EINPUT, "");
   aod_module_release(load(slice, " " FORMAT_64 "\n")); /* white space is ignored */
   aod_buf_free(&wasm);
