@@ -12,6 +12,7 @@
 
 #include "arweave/hash.h"
 #include "arweave/item_internal.h"
+#include "arweave/owner.h"
 #include "arweave/scheme.h"
 
 /* ---- parsing ---- */
@@ -83,7 +84,7 @@ int aod__item_parse_header(aod_slice_t raw, aod_arena_t *arena, aod_item_t *item
   if (rc) return rc;
   item->data = reader.rest;
   aod_sha256(item->signature, item->id);
-  aod_sha256(item->owner, item->address);
+  memcpy(item->address, aod__owner(item->owner)->address, sizeof item->address);
   return AOD_OK;
 }
 
@@ -113,7 +114,7 @@ void aod__item_hash_begin(const aod_item_t *item, aod_deep_hash_t *hash) {
   pthread_once(&prefixes_once, prefixes_init);
   aod_assert(item->signature_type > 0 && item->signature_type < AOD_SCHEME_END_);
   *hash = prefixes[item->signature_type];
-  aod_deep_hash_add(hash, item->owner);
+  aod_deep_hash_add_digest(hash, aod__owner(item->owner)->blob_digest);
   aod_deep_hash_add(hash, item->target);
   aod_deep_hash_add(hash, item->anchor);
   aod_deep_hash_add(hash, item->tag_bytes);
