@@ -94,12 +94,14 @@ static state_t ask_state(const turn_t *turn, bool *stopped) {
 
 /* ---- posting ---- */
 
-/* A refused transaction is undone: it may have become too old, and its items go into a new one. But
- * when the reason is money (402, 403, 410), the same will be tried again. */
+/* A transaction that is refused twice is undone: it may have become too old, and its items go into
+ * a new one. Once is not enough, because an earlier post whose answer was lost may still be at work
+ * there; before the second one the gateway is asked again whether it knows the transaction. When
+ * the reason is money (402, 403, 410), nothing is wrong with the transaction itself. */
 static void refuse_carrier(const turn_t *turn, const aod_call_t *call) {
   put_off(turn, AOD__REFUSED, call);
   bool money = call->status == 402 || call->status == 403 || call->status == 410;
-  if (!money) turn->outcome->what = AOD_UPLOAD_UNDONE;
+  if (!money && turn->upload->refused) turn->outcome->what = AOD_UPLOAD_UNDONE;
 }
 
 /* True: the gateway has taken it. */

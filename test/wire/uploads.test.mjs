@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { eventually, getJson, postItem, request, root, runProgram, startNetwork, temporaryFolder } from './support/network.mjs'
 import { messageTags, processTags, tag } from './support/aos.mjs'
-import { signItem } from './support/items.mjs'
+import { addressOf, signItem, testWallet } from './support/items.mjs'
 
 const slow = { within_ms: 120_000 }
 
@@ -272,7 +272,8 @@ test('to arlocal, in bundles: every record once, also when the sender is killed'
     await eventually('arlocal answers', () => request(`${url}/info`).then(({ status }) => status === 200, () => false), slow)
     const data = temporaryFolder()
     let net = await startSender(data, '--upload-bundles', between.url)
-    await request(`${url}/mint/${net.scheduler}/1000000000000000`)
+    // It drops items whose owners it does not know, without a word.
+    for (const address of [net.scheduler, addressOf(testWallet)]) await request(`${url}/mint/${address}/1000000000000000`)
     mining = setInterval(() => request(`${url}/mine`).catch(() => {}), 1000)
     const process = await scheduleProcess(net)
     let turn = 0
