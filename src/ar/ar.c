@@ -170,7 +170,6 @@ int aod_ar_blocks(aod_ar_t *ar, int64_t from_height, size_t limit, aod_arena_t *
   aod__index_query_t query = {
       .height_min = from_height, .height_max = INT64_MAX - 1, .oldest_first = true, .limit = limit};
   bool more;
-  aod_db_flush(ar->db);
   return aod__index_query_blocks(ar, &query, arena, blocks, count, &more, err);
 }
 

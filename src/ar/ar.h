@@ -109,8 +109,8 @@ int aod_ar_find(aod_ar_t *ar, const uint8_t id[AOD_ID_BYTES], aod_arena_t *arena
 /* Append the item's data. */
 int aod_ar_data(aod_ar_t *ar, const aod_ar_item_t *item, aod_buf_t *data, aod_error_t *err);
 int aod_ar_height(aod_ar_t *ar, int64_t *height, aod_error_t *err);
-/* Blocks from a height on, ascending, at most `limit`. Waits for what is being written, so that
- * every block whose time has passed is there. */
+/* Blocks from a height on, ascending, at most `limit`; every block whose time has passed is there.
+ */
 int aod_ar_blocks(aod_ar_t *ar, int64_t from_height, size_t limit, aod_arena_t *arena,
                   aod_ar_block_t **blocks, size_t *count, aod_error_t *err);
 

@@ -148,7 +148,8 @@ typedef struct {
 /* The page of items that satisfy all conditions, in the arena. *more: there are further ones. */
 int aod__index_query(aod_ar_t *ar, const aod__index_query_t *query, aod_arena_t *arena,
                      aod_ar_item_t **items, size_t *count, bool *more, aod_error_t *err);
-/* The same for blocks; of the conditions only ids (hashes of 48 bytes) and heights count. */
+/* The same for blocks; of the conditions only ids (hashes of 48 bytes) and heights count. Waits for
+ * what is being written, so that every block whose time has passed is there. */
 int aod__index_query_blocks(aod_ar_t *ar, const aod__index_query_t *query, aod_arena_t *arena,
                             aod_ar_block_t **blocks, size_t *count, bool *more, aod_error_t *err);
 

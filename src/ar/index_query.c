@@ -457,6 +457,7 @@ int aod__index_query_blocks(aod_ar_t *ar, const aod__index_query_t *query, aod_a
   *more = false;
   sql_t sql = {0};
   compose_blocks(&sql, query);
+  aod_db_flush(ar->db);
   aod_db_connection_t *connection = aod_db_acquire(ar->db);
   sqlite3_stmt *select = sql_prepare(&sql, connection, err);
   int found = select ? 0 : AOD_EIO;

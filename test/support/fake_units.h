@@ -40,6 +40,10 @@ typedef struct {
   int posts, results;               /* asked for so far */
   int failing_post, failing_result; /* the one of that number fails, with `failure` */
   int failure;
+  int ticks, evaluated, pages; /* cron messages that are due, evaluated, asked for */
+  int failing_page;
+  const char *tick_format; /* a node with the target's id and, twice, the tick's number */
+  char tick_target[44];
 } fake_state_t;
 
 static fake_state_t *fake;
@@ -114,6 +118,7 @@ typedef struct {
   aod_task_t task;
   aod_post_t *post;
   aod_result_call_t *call;
+  aod_page_call_t *page;
   int code;
   aod_error_t error;
 } fake_answer_t;
@@ -122,6 +127,8 @@ static inline void fake_answer(aod_task_t *task) {
   fake_answer_t *answer = (fake_answer_t *)task;
   if (answer->post)
     answer->post->done(answer->post, answer->code, &answer->error);
+  else if (answer->page)
+    answer->page->done(answer->page, answer->code, &answer->error);
   else
     answer->call->done(answer->call, answer->code, &answer->error);
   free(answer);
@@ -252,7 +259,55 @@ static inline void fake_result(void *context, aod_result_call_t *call) {
   if (!held) aod_pool_post(fake_pool, &answer->task);
 }
 
-static const aod_computer_t fake_computer = {.result = fake_result};
+/* Cron results are numbered from 1, and their cursors are these numbers. */
+static inline void fake_write_ticks(aod_buf_t *json, int from, int to, bool more) {
+  aod_buf_printf(json, "{\"pageInfo\":{\"hasNextPage\":%s},\"edges\":[", more ? "true" : "false");
+  for (int tick = from; tick <= to; tick++) {
+    aod_buf_printf(json, "%s{\"node\":", tick > from ? "," : "");
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    aod_buf_printf(json, fake->tick_format, fake->tick_target, tick, tick);
+#pragma GCC diagnostic pop
+    aod_buf_printf(json, ",\"cursor\":\"%d\"}", tick);
+  }
+  aod_buf_text(json, "]}");
+}
+
+static inline void fake_page(aod_page_call_t *call, bool newest) {
+  fake_answer_t *answer = fake_answer_new();
+  uint64_t from = 0;
+  answer->page = call;
+  aod_slice_to_u64(call->from, &from);
+  pthread_mutex_lock(&fake->lock);
+  fake_step();
+  pthread_cond_broadcast(&fake->changed);
+  if (++fake->pages == fake->failing_page) {
+    answer->code = aod_fail(&answer->error, fake->failure, "the compute unit cannot");
+  } else if (newest) {
+    fake_write_ticks(&call->body, fake->evaluated ? fake->evaluated : 1, fake->evaluated, false);
+  } else {
+    fake->evaluated = fake->ticks;
+    int last = (int)from + (int)call->limit;
+    bool more = last < fake->ticks;
+    fake_write_ticks(&call->body, (int)from + 1, more ? last : fake->ticks, more);
+  }
+  fake_step();
+  pthread_mutex_unlock(&fake->lock);
+  aod_pool_post(fake_pool, &answer->task);
+}
+
+static inline void fake_cron(void *context, aod_page_call_t *call) {
+  (void)context;
+  fake_page(call, false);
+}
+
+static inline void fake_newest(void *context, aod_page_call_t *call) {
+  (void)context;
+  fake_page(call, true);
+}
+
+static const aod_computer_t fake_computer = {
+    .result = fake_result, .cron = fake_cron, .newest = fake_newest};
 
 /* ---- the gateway ---- */
 

@@ -79,14 +79,20 @@ UNUSED_IN_SOME_CALLS void call_head(call_t *call, int port, const char *path) {
 }
 
 /* `type`: the Content-Type. */
-UNUSED_IN_SOME_CALLS void call_post(call_t *call, int port, const char *path, const char *type,
-                                    aod_slice_t body) {
+UNUSED_IN_SOME_CALLS void call_send(call_t *call, const char *method, int port, const char *path,
+                                    const char *type, aod_slice_t body) {
   char line[200];
   call_prepare(call, port, path);
   snprintf(line, sizeof line, "Content-Type: %s", type);
   call_header(call, line);
   call_body(call, body);
+  curl_easy_setopt(call->curl, CURLOPT_CUSTOMREQUEST, method);
   call_run(call);
+}
+
+UNUSED_IN_SOME_CALLS void call_post(call_t *call, int port, const char *path, const char *type,
+                                    aod_slice_t body) {
+  call_send(call, "POST", port, path, type, body);
 }
 
 /* Does the head hold this line, or a line that begins so? */
