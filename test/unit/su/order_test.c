@@ -201,6 +201,50 @@ static void a_hundred_posts_at_once_get_places_without_gap(void **state) {
   check_chain(process, POSTS + 1);
 }
 
+/* Told a time, then shown so many records: whatever is not among them must come later. */
+typedef struct {
+  int64_t now_ms;
+  size_t seen;
+} told_t;
+
+static void the_time_that_is_told_is_kept_by_every_later_record(void **state) {
+  (void)state;
+  enum { QUESTIONS = 2000 };
+  static told_t told[QUESTIONS];
+  const uint8_t *process = spawn();
+  aod_scheduled_list_t list;
+  make_messages(process);
+  pthread_t threads[POSTERS];
+  for (int i = 0; i < POSTERS; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, submit_some, &postings[i * EACH]), 0);
+  size_t count = 0, seen = 0;
+  while (seen < POSTS + 1 && count < QUESTIONS) {
+    aod_arena_t arena = {0};
+    check_ok(scheduler->now(scheduler->context, process, &told[count].now_ms, &err), &err);
+    check_ok(scheduler->range(scheduler->context, process, 0, 1000, &arena, &list, &err), &err);
+    aod_arena_free(&arena);
+    told[count++].seen = seen = list.count;
+  }
+  for (int i = 0; i < POSTERS; i++) pthread_join(threads[i], NULL);
+  for (int i = 0; i < POSTS; i++) check_ok(posting_wait(&postings[i]), &postings[i].error);
+  check_ok(scheduler->range(scheduler->context, process, 0, 1000, &items_arena, &list, &err), &err);
+  assert_int_equal(list.count, POSTS + 1);
+  for (size_t i = 0; i < count; i++)
+    for (size_t nonce = told[i].seen; nonce < list.count; nonce++) {
+      aod_assignment_t assignment;
+      check_ok(aod_assignment_parse(&list.list[nonce].assignment, &assignment, &err), &err);
+      assert_true(assignment.timestamp_ms >= told[i].now_ms);
+    }
+}
+
+static void the_time_of_nobodys_schedule_is_not_told(void **state) {
+  (void)state;
+  uint8_t nobody[32] = {7};
+  int64_t now_ms;
+  check_fails(scheduler->now(scheduler->context, nobody, &now_ms, &err), AOD_ENOTFOUND, &err,
+              "Process not found");
+}
+
 static void the_same_item_many_times_at_once_is_taken_once(void **state) {
   (void)state;
   const uint8_t *process = spawn();
@@ -544,6 +588,8 @@ int main(void) {
       SU_TEST(a_base_layer_transaction_is_assigned_once_it_is_settled),
       SU_TEST(what_a_process_boots_from_must_exist),
       SU_TEST(a_place_that_cannot_be_signed_is_left_free),
+      SU_TEST(the_time_that_is_told_is_kept_by_every_later_record),
+      SU_TEST(the_time_of_nobodys_schedule_is_not_told),
       SU_TEST(a_restart_goes_on_where_it_was),
       SU_TEST(after_a_failed_append_the_head_is_read_again),
       SU_TEST(closing_answers_everybody),
