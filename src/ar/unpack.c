@@ -95,7 +95,7 @@ static bool is_valid(const aod_bundle_visit_t *visit) {
   return visit->item && (!visit->problem || aod_item_verify(visit->item, NULL) == AOD_OK);
 }
 
-/* A row may outlive the walk, whose items do not. */
+/* A row outlives the visit, an item does not. */
 static void make_row(unpacking_t *unpacking, const aod_bundle_visit_t *visit,
                      aod__index_row_t *row) {
   const aod_ar_item_t *bundle = unpacking->bundle;

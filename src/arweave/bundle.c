@@ -114,7 +114,6 @@ typedef struct {
   int (*visit)(void *context, const aod_bundle_visit_t *visit);
   void *context;
   size_t items; /* visited so far */
-  aod_arena_t arena;
   aod_error_t *err;
 } walk_t;
 
@@ -130,22 +129,31 @@ static int check_item(const walk_t *walk, const aod_item_t *item, size_t depth, 
   return aod_bundle_parse(item->data, inner, err);
 }
 
+/* The item lives in the caller's arena. */
+static int visit_entry(walk_t *walk, aod_bundle_entry_t entry, const aod_item_t *parent,
+                       size_t base, size_t depth, aod_arena_t *arena) {
+  aod_error_t problem;
+  aod_bundle_t inner = {0};
+  aod_item_t item;
+  bool parsed = aod_bundle_entry_parse(&entry, arena, &item, &problem) == AOD_OK;
+  bool valid = parsed && check_item(walk, &item, depth, &inner, &problem) == AOD_OK;
+  entry.offset += base;
+  aod_bundle_visit_t visit = {entry, parsed ? &item : NULL, parent, depth, valid ? NULL : &problem};
+  int rc = walk->visit(walk->context, &visit);
+  if (rc < 0 || !valid || inner.count == 0) return rc < 0 ? rc : AOD_OK;
+  return walk_bundle(walk, &inner, &item, entry.offset + (size_t)(item.data.ptr - entry.raw.ptr),
+                     depth + 1);
+}
+
 static int walk_entry(walk_t *walk, aod_bundle_entry_t entry, const aod_item_t *parent, size_t base,
                       size_t depth) {
   if (walk->items++ == walk->limits.item_max)
     return aod_fail(walk->err, AOD_ELIMIT, "more than %zu items in the bundle",
                     walk->limits.item_max);
-  aod_error_t problem;
-  aod_bundle_t inner = {0};
-  aod_item_t *item = aod_arena_alloc(&walk->arena, sizeof *item);
-  bool parsed = aod_bundle_entry_parse(&entry, &walk->arena, item, &problem) == AOD_OK;
-  bool valid = parsed && check_item(walk, item, depth, &inner, &problem) == AOD_OK;
-  entry.offset += base;
-  aod_bundle_visit_t visit = {entry, parsed ? item : NULL, parent, depth, valid ? NULL : &problem};
-  int rc = walk->visit(walk->context, &visit);
-  if (rc < 0 || !valid || inner.count == 0) return rc < 0 ? rc : AOD_OK;
-  return walk_bundle(walk, &inner, item, entry.offset + (size_t)(item->data.ptr - entry.raw.ptr),
-                     depth + 1);
+  aod_arena_t arena = {0};
+  int rc = visit_entry(walk, entry, parent, base, depth, &arena);
+  aod_arena_free(&arena);
+  return rc;
 }
 
 static int walk_bundle(walk_t *walk, const aod_bundle_t *bundle, const aod_item_t *parent,
@@ -166,7 +174,5 @@ int aod_bundle_walk(aod_slice_t payload, aod_bundle_limits_t limits,
   int rc = aod_bundle_parse(payload, &bundle, err);
   if (rc) return rc;
   walk_t walk = {.limits = limits, .visit = visit, .context = context, .err = err};
-  rc = walk_bundle(&walk, &bundle, NULL, 0, 0);
-  aod_arena_free(&walk.arena);
-  return rc;
+  return walk_bundle(&walk, &bundle, NULL, 0, 0);
 }

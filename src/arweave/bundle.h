@@ -57,8 +57,8 @@ typedef struct {
   ((aod_bundle_limits_t){.depth_max = 16, .item_max = 100000, .verify = true})
 
 /* Walk all items depth first, parents before children. Invalid items are visited with their problem
- * and not entered; their siblings go on. Items live until the walk returns. A visitor that returns
- * a negative code ends the walk with it. AOD_EINPUT when the outermost payload is no bundle,
+ * and not entered; their siblings go on. An item lives until it and all inside of it have been
+ * visited. A visitor that returns a negative code ends the walk with it. AOD_EINPUT when the outermost payload is no bundle,
  * AOD_ELIMIT when there are more than item_max items; a bundle deeper than depth_max is a problem
  * of the item around it. */
 int aod_bundle_walk(aod_slice_t payload, aod_bundle_limits_t limits,
