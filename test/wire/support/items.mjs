@@ -23,10 +23,11 @@ export const bytesOf = (text) => Buffer.from(text, 'base64url')
 export const unknownId = sha256('nobody has this id').toString('base64url')
 export const addressOf = (wallet) => sha256(bytesOf(wallet.n)).toString('base64url')
 
-const publicSigner = (owner) => ({
-  signatureType: 1,
-  signatureLength: 512,
-  ownerLength: 512,
+const signatureLengths = { 1: 512, 2: 64, 3: 65 }
+const publicSigner = (owner, signatureType = 1) => ({
+  signatureType,
+  signatureLength: signatureLengths[signatureType],
+  ownerLength: owner.length,
   publicKey: owner,
 })
 
@@ -92,8 +93,8 @@ export function parseItem(raw) {
 }
 
 // Does this signature belong to an item with these fields? For items that are only known as JSON.
-export async function verifies({ owner, target, anchor, tags, data = '', signature }) {
-  const item = createData(data, publicSigner(bytesOf(owner)), { target, tags })
+export async function verifies({ type, owner, target, anchor, tags, data = '', signature }) {
+  const item = createData(data, publicSigner(bytesOf(owner), type), { target, tags })
   const raw = anchor ? withAnchor(item, anchor) : item
   await raw.setSignature(bytesOf(signature))
   return DataItem.verify(raw.getRaw())
