@@ -2,10 +2,12 @@
 // happens to the sender, to the receiver, and in between.
 import { unbundleData } from '@dha-team/arbundles'
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { Agent, createServer, request as httpRequest } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
+import { execPath } from 'node:process'
 import { after, before, test } from 'node:test'
 import { eventually, getJson, postItem, request, root, runProgram, startNetwork, temporaryFolder } from './support/network.mjs'
 import { messageTags, processTags, tag } from './support/aos.mjs'
@@ -259,12 +261,13 @@ for (const [option, name] of [['--upload', 'a bundler'], ['--upload-bundles', 'a
 
 // ---- arlocal ----
 
-const arlocal = process.env.AOD_ARLOCAL ?? join(root, 'node_modules/arlocal/bin/index.js')
+// Where the benchmarks install it; too large a thing, with a compiled module, for every check.
+const arlocal = process.env.AOD_ARLOCAL ?? join(root, 'build/arlocal/node_modules/arlocal/bin/index.js')
 
-test('to arlocal, in bundles: every record once, also when the sender is killed', { skip: !existsSync(arlocal) && 'arlocal is not installed' }, async () => {
+test('to arlocal, in bundles: every record once, also when the sender is killed', { skip: !existsSync(arlocal) && 'arlocal is not there; make bench installs it' }, async () => {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const run = (await import('node:child_process')).spawn(globalThis.process.execPath, [arlocal, String(port), '--hidelogs', `--dbpath=${temporaryFolder()}`],
+  const run = spawn(execPath, [arlocal, String(port), '--hidelogs', `--dbpath=${temporaryFolder()}`],
     { cwd: temporaryFolder(), stdio: 'ignore' })
   const between = await startTrouble(url)
   let mining
