@@ -327,11 +327,21 @@ static int carry_items(aod_uploader_t *uploader, const aod_upload_list_t *items,
   return code;
 }
 
+/* Items gather until the first of them has lingered; then all that are due go together. */
+static int gather(aod_uploader_t *uploader, aod_arena_t *arena, aod_upload_list_t *items,
+                  aod_error_t *err) {
+  int64_t now_ms = aod_clock_wall_ms();
+  int code = aod_uploads_due(uploader->uploads, now_ms - uploader->options.linger_ms, 1, 0, arena,
+                             items, err);
+  if (code != AOD_OK || items->count == 0) return code;
+  return aod_uploads_due(uploader->uploads, now_ms, ITEMS_MAX, uploader->options.bundle_bytes_max,
+                         arena, items, err);
+}
+
 int aod__uploader_make_carrier(aod_uploader_t *uploader, aod_error_t *err) {
   aod_arena_t arena = {0};
   aod_upload_list_t items;
-  int code = aod_uploads_due(uploader->uploads, aod_clock_wall_ms() - uploader->options.linger_ms,
-                             ITEMS_MAX, uploader->options.bundle_bytes_max, &arena, &items, err);
+  int code = gather(uploader, &arena, &items, err);
   if (code == AOD_OK && items.count) {
     code = carry_items(uploader, &items, &arena, err);
     if (code == AOD_OK) code = 1;
