@@ -64,8 +64,7 @@ typedef struct {
   aod_block_t blocks[STREAM_BLOCKS_MAX];
   int64_t block_ms[STREAM_BLOCKS_MAX];
   size_t block_count;
-  size_t hidden; /* this many of the newest records that are there are not given */
-  int finds, ranges;
+  size_t hidden;       /* this many of the newest records that are there are not given */
   aod_item_t assigned; /* a transaction that the gateway knows */
   bool has_assigned;
 } stream_t;
@@ -182,7 +181,6 @@ static inline int stream_find(void *context, const uint8_t id[32], aod_arena_t *
   (void)context, (void)arena;
   pthread_mutex_lock(&stream.lock);
   size_t visible = stream_visible(), i = 0;
-  stream.finds++;
   while (i < visible && memcmp(stream.records[i].assignment.id, id, 32) != 0 &&
          !(stream.records[i].has_item && memcmp(stream.records[i].item.id, id, 32) == 0))
     i++;
@@ -210,7 +208,6 @@ static inline int stream_range(void *context, const uint8_t process[32], uint64_
   *list = (aod_scheduled_list_t){.list = aod_arena_alloc(arena, limit * sizeof *list->list)};
   pthread_mutex_lock(&stream.lock);
   size_t visible = stream_visible();
-  stream.ranges++;
   for (size_t i = from_nonce; i < visible && list->count < limit; i++)
     list->list[list->count++] = stream.records[i];
   pthread_mutex_unlock(&stream.lock);

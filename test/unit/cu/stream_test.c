@@ -2,8 +2,6 @@
  * when, on restarts, or on results that were lost; and what is not evaluated at all. */
 #include "support/stream.h"
 
-#include <unistd.h>
-
 static char *dir;
 static int database; /* each unit has its own, unless it is a restart */
 
@@ -273,7 +271,6 @@ static void a_transaction_that_is_assigned_twice_counts_once(void **state) {
   assert_string_equal(seen(), first);
 }
 
-/* Keys that the store does not have yet, and more of them than are kept in memory. */
 static void messages_of_users_are_not_compared(void **state) {
   (void)state;
   stream_init(no_tags());
