@@ -58,9 +58,9 @@ typedef struct {
 
 /* Walk all items depth first, parents before children. Invalid items are visited with their problem
  * and not entered; their siblings go on. An item lives until it and all inside of it have been
- * visited. A visitor that returns a negative code ends the walk with it. AOD_EINPUT when the outermost payload is no bundle,
- * AOD_ELIMIT when there are more than item_max items; a bundle deeper than depth_max is a problem
- * of the item around it. */
+ * visited. A visitor that returns a negative code ends the walk with it. AOD_EINPUT when the
+ * outermost payload is no bundle, AOD_ELIMIT when there are more than item_max items; a bundle
+ * deeper than depth_max is a problem of the item around it. */
 int aod_bundle_walk(aod_slice_t payload, aod_bundle_limits_t limits,
                     int (*visit)(void *context, const aod_bundle_visit_t *visit), void *context,
                     aod_error_t *err);
