@@ -8,6 +8,7 @@
 
 #include "ar/graphql.h"
 #include "ar/index.h"
+#include "ar/json.h"
 #include "ar/limits.h"
 #include "ar/waiting.h"
 #include "arweave/base64url.h"
@@ -121,6 +122,25 @@ static void get_bundler_info(aod_request_t *request, void *unit) {
   aod_respond_buf(request, 200, "application/json", &json);
 }
 
+/* An upload is on its chain for good from the moment it is acknowledged. */
+static void get_upload_status(aod_request_t *request, void *unit) {
+  aod_ar_item_t item;
+  aod_slice_t type;
+  if (!aod__ar_request_item(request, unit, &item)) return;
+  aod_buf_t json = {0};
+  aod_buf_text(&json, "{");
+  aod_json_key_string(&json, "status", AOD_TEXT("FINALIZED"));
+  aod_json_key_string(&json, "info", AOD_TEXT("permanent"));
+  if (item.bundled)
+    aod__json_key_base64url(&json, "bundleId", aod_slice(item.parent, AOD_ID_BYTES));
+  if (aod_ar_content_type(&item.tags, &type))
+    aod_json_key_string(&json, "payloadContentType", type);
+  aod_json_key_int(&json, "payloadContentLength", (int64_t)item.data_len);
+  aod_json_key_string(&json, "winc", AOD_TEXT("0"));
+  aod_buf_text(&json, "}");
+  aod_respond_buf(request, 200, "application/json", &json);
+}
+
 #define ITEM_BODY AOD__HELD_BYTES_MAX, &aod__ar_item_sink
 
 #define UPLOAD_ROUTES                                                                              \
@@ -176,5 +196,7 @@ const aod_route_t aod_ar_bundler_routes[] = {
     {"GET", "/account/balance/:address", get_credits, 0},
     {"POST", "/tx", aod__ar_post_item, ITEM_BODY},
     UPLOAD_ROUTES,
+    {"GET", "/tx/:id/status", get_upload_status, 0},
+    {"GET", "/v1/tx/:id/status", get_upload_status, 0},
     {0},
 };

@@ -108,6 +108,17 @@ describe('items', () => {
     assert.equal(typeof info.freeUploadLimitBytes, 'number')
   })
 
+  test('the status of an upload is final from the beginning', async () => {
+    const item = await makeItem('status', { tags: [tag('Content-Type', 'text/plain')] })
+    await uploaded(item)
+    for (const path of ['/tx', '/v1/tx']) {
+      assert.deepEqual(await getJson(`${gateway.bundler}${path}/${item.id}/status`), {
+        status: 'FINALIZED', info: 'permanent', payloadContentType: 'text/plain', payloadContentLength: 6, winc: '0',
+      })
+    }
+    assert.equal((await request(`${gateway.bundler}/tx/${'A'.repeat(43)}/status`)).status, 404)
+  })
+
   test('that are damaged anywhere are refused with 400, never 500', async () => {
     const raw = (await makeItem('to be damaged', { tags: [tag('A', '1')] })).getRaw()
     for (let at = 0; at < raw.length; at += 7) {
