@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -95,6 +97,7 @@ static _Noreturn void become(const command_t *command, int complaints) {
   struct rlimit cpu = {MAX_SECONDS, MAX_SECONDS}, file = {MAX_FILE_BYTES, MAX_FILE_BYTES};
   setrlimit(RLIMIT_CPU, &cpu);
   setrlimit(RLIMIT_FSIZE, &file);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   dup2(complaints, STDOUT_FILENO);
   dup2(complaints, STDERR_FILENO);
   execve(command->argv[0], (char *const *)command->argv, environment);

@@ -5,7 +5,9 @@
 
 #include <binaryen-c.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,7 +71,8 @@ static bool optimise(const aod_wasm_module_t *module, int output) {
 static _Noreturn void child(const aod_wasm_module_t *module, int output) {
   struct rlimit cpu = {MAX_SECONDS, MAX_SECONDS};
   setrlimit(RLIMIT_CPU, &cpu);
-  alarm(MAX_SECONDS); /* in case it waits instead of working */
+  alarm(MAX_SECONDS);               /* in case it waits instead of working */
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* it holds the node's files and sockets, too */
   _exit(optimise(module, output) ? 0 : 1);
 }
 
