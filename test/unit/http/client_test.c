@@ -98,8 +98,10 @@ static int setup(void **state) {
 static int teardown(void **state) {
   (void)state;
   aod_client_close(client);
+  pthread_mutex_lock(&unit.lock);
   if (unit.waiting) aod_respond(unit.waiting, 200, NULL, AOD_EMPTY);
   unit.waiting = NULL;
+  pthread_mutex_unlock(&unit.lock);
   aod_server_close(unit.server);
   return 0;
 }

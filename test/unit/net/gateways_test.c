@@ -45,7 +45,7 @@ enum { HANGING_MAX = 100 };
 typedef struct {
   aod_server_t *server;
   char url[60];
-  manners_t manners;
+  _Atomic(manners_t) manners;
   atomic_int requests;
   int failures; /* as many requests are answered with 503 first */
   aod_request_t *hanging[HANGING_MAX];
