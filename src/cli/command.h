@@ -19,6 +19,7 @@ int aod_command_item(int argc, char **argv);
 int aod_command_bundle(int argc, char **argv);
 int aod_command_tx(int argc, char **argv);
 int aod_command_deephash(int argc, char **argv);
+int aod_command_fetch(int argc, char **argv);
 int aod_command_uploads(int argc, char **argv);
 int aod_command_outbox(int argc, char **argv);
 int aod_command_fsck(int argc, char **argv);

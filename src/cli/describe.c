@@ -38,6 +38,7 @@ void aod_describe_item(aod_buf_t *json, const aod_item_t *item) {
   char ao_address[AOD_AO_ADDRESS_CHARS + 1];
   const aod_scheme_t *scheme = aod_scheme_find(item->signature_type);
   aod_owner_ao_address(item->owner, ao_address);
+  if (item->owner.len == 0) aod_id_encode(item->address, ao_address); /* recovered, not carried */
   aod_describe_id(json, "id", item->id);
   aod_json_key_int(json, "signatureType", item->signature_type);
   aod_json_key_string(json, "signatureName", aod_text(scheme->name));

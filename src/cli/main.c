@@ -21,6 +21,7 @@ static const struct {
     {"bundle", "inspect, verify, pack and unpack bundles of items", aod_command_bundle},
     {"tx", "inspect, verify and sign transactions", aod_command_tx},
     {"deephash", "the hash that Arweave signs", aod_command_deephash},
+    {"fetch", "an item or transaction from gateways, verified", aod_command_fetch},
     {"uploads", "what waits to be carried to Arweave", aod_command_uploads},
     {"outbox", "what a messenger has not delivered yet; trying it again", aod_command_outbox},
     {"fsck", "is a data folder whole?", aod_command_fsck},
