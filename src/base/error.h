@@ -17,6 +17,7 @@
   X(EINPUT, 400, 2, "malformed input")                                                             \
   X(ESIGNATURE, 400, 2, "signature does not verify")                                               \
   X(ENOTFOUND, 404, 3, "not found")                                                                \
+  X(EFORBIDDEN, 403, 4, "not allowed")                                                             \
   X(EEXISTS, 400, 3, "already exists")                                                             \
   X(ETOOLARGE, 413, 2, "too large")                                                                \
   X(EUNSUPPORTED, 422, 4, "not supported")                                                         \

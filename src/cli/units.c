@@ -49,6 +49,12 @@ const aod_option_t aod_units_options[] = {
      "a gateway that takes it instead, in bundles that the wallet pays", 0, 0},
     {"--module", AOD_OPTION_LIST, FIELD(modules), "FILE",
      "offer this Wasm module at the gateway; may be given several times", 0, 0},
+    {"--restrict-process", AOD_OPTION_LIST, FIELD(restricted), "ID",
+     "the compute unit does not evaluate this process; may be given several times", 0, 0},
+    {"--allow-process", AOD_OPTION_LIST, FIELD(allowed), "ID",
+     "it evaluates this process and no others but those named so too", 0, 0},
+    {"--allow-owner", AOD_OPTION_LIST, FIELD(allowed_owners), "ADDRESS",
+     "it evaluates processes of this owner and of no others but those named so too", 0, 0},
     {"--ports-file", AOD_OPTION_TEXT, FIELD(ports_file), "FILE",
      "write URLs, addresses and modules there as JSON, once every port answers", 0, 0},
     {NULL, 0, 0, NULL, NULL, 0, 0},
@@ -114,7 +120,13 @@ static int run(const aod_units_options_t *options, int64_t started_us, aod_error
                                            .gateway_count = options->gateway_urls.count,
                                            .scheduler_url = options->scheduler_url,
                                            .computer_url = options->computer_url,
-                                           .announce_url = options->announce_url};
+                                           .announce_url = options->announce_url,
+                                           .restricted = options->restricted.values,
+                                           .restricted_count = options->restricted.count,
+                                           .allowed = options->allowed.values,
+                                           .allowed_count = options->allowed.count,
+                                           .allowed_owners = options->allowed_owners.values,
+                                           .allowed_owner_count = options->allowed_owners.count};
   aod_network_t *network;
   int code = choose_ports(options, network_options.ports, err);
   if (code == AOD_OK) code = aod_network_open(&network, &network_options, err);

@@ -8,6 +8,7 @@ int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *er
   cu->vm = options->vm;
   cu->scheduler = options->scheduler;
   cu->gateway = options->gateway;
+  cu->access = options->access;
   cu->interface = (aod_computer_t){.context = cu,
                                    .result = aod__cu_result,
                                    .cron = aod__cu_cron_page,

@@ -13,12 +13,26 @@
 
 typedef struct aod_cu aod_cu_t;
 
+/* Ids or addresses; they must outlive the unit. */
+typedef struct {
+  const char *const *values;
+  size_t count;
+} aod_cu_list_t;
+
+/* Who may be evaluated; an empty list is no condition. */
+typedef struct {
+  aod_cu_list_t restricted;     /* processes that may not */
+  aod_cu_list_t allowed;        /* no other processes may */
+  aod_cu_list_t allowed_owners; /* no processes of others may */
+} aod_cu_access_t;
+
 typedef struct {
   const char *results_path; /* the database file */
   uint8_t address[32];      /* the unit's wallet, as GET / tells it */
   aod_vm_t *vm;             /* these three must outlive the unit */
   const aod_scheduler_t *scheduler;
   const aod_gateway_t *gateway;
+  aod_cu_access_t access;
 } aod_cu_options_t;
 
 int aod_cu_open(aod_cu_t **cu, const aod_cu_options_t *options, aod_error_t *err);

@@ -4,7 +4,7 @@
 #include "ao/address.h"
 #include "cu/internal.h"
 
-enum { RECENT_KEYS_MAX = 1000 };
+enum { RECENT_KEYS_MAX = 1000, LAST_BODY_MAX = 262144 };
 
 /* Processes from this block on were refused by the reference when their chain was broken; older
  * ones that are not in their own schedule have chains that nobody checked. */
@@ -72,7 +72,8 @@ static void put_record(aod_process_t *process, const aod_scheduled_t *scheduled,
   aod_buf_clear(&process->last_body);
   aod_result_write(evaluated->node, evaluated->error, evaluated->gas_used, &process->last_body);
   process->last_nonce = assignment->nonce;
-  process->has_last = true;
+  process->has_last = process->last_body.len <= LAST_BODY_MAX;
+  if (!process->has_last) aod_buf_free(&process->last_body); /* it can be read from the store */
 }
 
 /* ---- duplicates ---- */

@@ -18,6 +18,7 @@ struct aod_cu {
   aod_vm_t *vm;
   const aod_scheduler_t *scheduler;
   const aod_gateway_t *gateway;
+  aod_cu_access_t access;
   aod_computer_t interface;
   aod_pool_t *pool;      /* the evaluation slots: as many as cores */
   pthread_mutex_t lock;  /* guards the rest */
@@ -66,6 +67,9 @@ typedef struct {
   size_t block_next;          /* the first of them that has not had its moment */
   int64_t blocks_complete_ms; /* after them there is none due before this time */
 } aod_process_t;
+
+/* access.c: AOD_EFORBIDDEN when the operator does not want this process evaluated */
+int aod__cu_check_access(const aod_cu_t *cu, const uint8_t process[32], aod_error_t *err);
 
 /* process.c */
 /* The process of an id, made when new. Any thread. */

@@ -142,6 +142,7 @@ static void get_results(aod_request_t *request, void *unit) {
   aod_error_t err;
   if (!aod_id_decode(request->params[0], process)) memcpy(process, nobody, 32);
   int code = read_page(request, &query, &err);
+  if (code == AOD_OK) code = aod__cu_check_access(unit, process, &err);
   if (code == AOD_OK) code = aod__cu_page(unit, process, &query, &json, &err);
   if (code == AOD_OK)
     aod_respond_buf(request, 200, content_json, &json);

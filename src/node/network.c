@@ -364,12 +364,20 @@ static int open_scheduler(aod_network_t *network, aod_error_t *err) {
   return code == AOD_OK ? announce_scheduler(network, err) : code;
 }
 
+static aod_cu_access_t access_lists(const aod_network_options_t *options) {
+  return (aod_cu_access_t){
+      .restricted = {options->restricted, options->restricted_count},
+      .allowed = {options->allowed, options->allowed_count},
+      .allowed_owners = {options->allowed_owners, options->allowed_owner_count}};
+}
+
 static int open_computer(aod_network_t *network, aod_error_t *err) {
   if (!is_here(network, AOD_PORT_CU)) return AOD_OK;
   aod_cu_options_t options = {.results_path = path_in_data(network, "cu.db"),
                               .vm = network->vm,
                               .scheduler = network->scheduler,
-                              .gateway = &network->gateway};
+                              .gateway = &network->gateway,
+                              .access = access_lists(&network->options)};
   aod_signer_address(network->signer, options.address);
   int code = aod_cu_open(&network->cu, &options, err);
   if (code == AOD_OK) network->computer = aod_cu_computer(network->cu);

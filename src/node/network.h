@@ -27,6 +27,10 @@ typedef struct {
   const char *const *gateway_urls; /* asked in this order */
   size_t gateway_count;
   const char *scheduler_url, *computer_url;
+  /* Processes (ids) and owners (addresses) that the compute unit does or does not evaluate; an
+   * empty list is no condition. */
+  const char *const *restricted, *const *allowed, *const *allowed_owners;
+  size_t restricted_count, allowed_count, allowed_owner_count;
   const char *announce_url; /* publish this as the scheduler's URL; NULL: its own, where the gateway
                              * is here too */
 } aod_network_options_t;

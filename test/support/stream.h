@@ -258,6 +258,7 @@ static const aod_gateway_t stream_gateway = {.find = stream_fetch, .blocks = str
 
 static aod_vm_t *stream_vm;
 static aod_cu_t *stream_cu;
+static aod_cu_access_t stream_access; /* of the next unit */
 
 static inline void stream_open_vm(const char *cache_dir) {
   aod_error_t err;
@@ -270,7 +271,8 @@ static inline void stream_open_cu(const char *path) {
   aod_cu_options_t options = {.results_path = path,
                               .vm = stream_vm,
                               .scheduler = &stream_scheduler,
-                              .gateway = &stream_gateway};
+                              .gateway = &stream_gateway,
+                              .access = stream_access};
   check_ok(aod_cu_open(&stream_cu, &options, &err), &err);
 }
 

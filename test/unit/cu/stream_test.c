@@ -24,6 +24,7 @@ static int after_each(void **state) {
   if (stream_cu) stream_close_cu();
   stream_deinit();
   stream_scheduler.find = stream_find;
+  stream_access = (aod_cu_access_t){0};
   return 0;
 }
 
@@ -349,6 +350,53 @@ static void the_process_item_comes_first_in_any_case(void **state) {
   assert_string_equal(ask_results(), results);
 }
 
+/* ---- operators' lists ---- */
+
+static const char *const anybody[] = {"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"};
+static const char *listed[1];
+
+#define LIST(array) ((aod_cu_list_t){array, 1})
+
+static void check_allowed(aod_cu_access_t access) {
+  stream_access = access;
+  start_new();
+  assert_non_null(ask_cron());
+  assert_non_null(ask_result(stream.process.id));
+  assert_non_null(ask_dry(NULL));
+}
+
+static void check_denied(aod_cu_access_t access, const char *why) {
+  stream_access = access;
+  start_new();
+  assert_null(ask_cron());
+  check_fails(stream_wait.code, AOD_EFORBIDDEN, &stream_wait.error, why);
+  assert_null(ask_result(stream.process.id));
+  check_fails(stream_wait.code, AOD_EFORBIDDEN, &stream_wait.error, why);
+  assert_null(ask_dry(NULL));
+  check_fails(stream_wait.code, AOD_EFORBIDDEN, &stream_wait.error, why);
+  assert_int_equal(aod_error_http_status(stream_wait.code), 403);
+}
+
+static void lists_decide_who_is_evaluated(void **state) {
+  (void)state;
+  stream_init(no_tags());
+  stream_add_process();
+  stream_go_to(STREAM_START_MS + 10);
+  const char *id = id_text(stream.process.id), *owner = id_text(stream.process.address);
+  const char *no_process = aod_arena_printf(&items_arena, "Access denied for process %s", id);
+  const char *no_owner =
+      aod_arena_printf(&items_arena, "Access denied for process owner %s", owner);
+  listed[0] = id;
+  check_denied((aod_cu_access_t){.restricted = LIST(listed)}, no_process);
+  check_allowed((aod_cu_access_t){.allowed = LIST(listed)});
+  check_denied((aod_cu_access_t){.restricted = LIST(listed), .allowed = LIST(listed)}, no_process);
+  check_allowed((aod_cu_access_t){.restricted = LIST(anybody)});
+  check_denied((aod_cu_access_t){.allowed = LIST(anybody)}, no_process);
+  listed[0] = owner;
+  check_allowed((aod_cu_access_t){.allowed_owners = LIST(listed)});
+  check_denied((aod_cu_access_t){.allowed_owners = LIST(anybody)}, no_owner);
+}
+
 #define STREAM_TEST(f) cmocka_unit_test_teardown(f, after_each)
 
 int main(void) {
@@ -364,6 +412,7 @@ int main(void) {
       STREAM_TEST(a_broken_chain_is_refused_from_there_on),
       STREAM_TEST(a_broken_chain_at_its_beginning_names_the_process),
       STREAM_TEST(the_process_item_comes_first_in_any_case),
+      STREAM_TEST(lists_decide_who_is_evaluated),
   };
   return cmocka_run_group_tests(tests, open_vm, close_vm);
 }
