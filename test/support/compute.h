@@ -100,12 +100,13 @@ static inline aod_slice_t compute_module(void) {
 /* ---- the schedule ---- */
 
 enum { SCHEDULE_MAX = 1000 };
+#define SCHEDULE_BEGIN_MS INT64_C(1711676639000) /* records are 10 ms apart */
 
 typedef struct {
   uint8_t process[32];
   uint64_t nonce;
   aod_slice_t assignment, item; /* item: empty for a pure assignment */
-  uint8_t assignment_id[32], item_id[32];
+  uint8_t assignment_id[32], item_id[32], hash_chain[32];
 } scheduled_t;
 
 static scheduled_t schedule[SCHEDULE_MAX];
@@ -145,7 +146,16 @@ static inline int schedule_range(void *context, const uint8_t process[32], uint6
   return AOD_OK;
 }
 
-static const aod_scheduler_t schedule_table = {.find = schedule_find, .range = schedule_range};
+/* A time after every record. */
+static inline int schedule_now(void *context, const uint8_t process[32], int64_t *timestamp_ms,
+                               aod_error_t *err) {
+  (void)context, (void)process, (void)err;
+  *timestamp_ms = SCHEDULE_BEGIN_MS + 10 * SCHEDULE_MAX;
+  return AOD_OK;
+}
+
+static const aod_scheduler_t schedule_table = {
+    .find = schedule_find, .range = schedule_range, .now = schedule_now};
 
 /* ---- the unit ---- */
 
@@ -207,17 +217,29 @@ static inline void compute_teardown(void) {
 
 /* ---- filling the schedule ---- */
 
+/* The newest record of a process, NULL when it has none. */
+static inline const scheduled_t *schedule_last(const uint8_t *process) {
+  const scheduled_t *last = NULL;
+  for (size_t i = 0; i < schedule_count; i++)
+    if (memcmp(schedule[i].process, process, 32) == 0) last = &schedule[i];
+  return last;
+}
+
 static inline const scheduled_t *schedule_add(const uint8_t *process, uint64_t nonce,
                                               aod_slice_t item, const uint8_t *message,
                                               const char *exclude) {
   aod_assignment_t assignment = {.nonce = nonce,
                                  .block_height = 1393008,
-                                 .timestamp_ms = 1711676639000 + 10 * (int64_t)nonce,
+                                 .timestamp_ms = SCHEDULE_BEGIN_MS + 10 * (int64_t)nonce,
                                  .has_message = nonce > 0,
                                  .exclude = aod_text(exclude)};
   memcpy(assignment.process, process, 32);
   memcpy(assignment.message, message, 32);
-  aod_hash_chain_first(process, assignment.hash_chain);
+  const scheduled_t *last = schedule_last(process);
+  if (last)
+    aod_hash_chain_next(last->assignment_id, last->hash_chain, assignment.hash_chain);
+  else
+    aod_hash_chain_first(process, assignment.hash_chain);
   aod_item_fields_t fields = {.anchor = anchor_new()};
   aod_assignment_tags(&assignment, &items_arena, &fields.tags);
   aod_item_t signed_one = item_make(compute_signer, &fields);
@@ -227,14 +249,13 @@ static inline const scheduled_t *schedule_add(const uint8_t *process, uint64_t n
   memcpy(record->process, process, 32);
   memcpy(record->assignment_id, signed_one.id, 32);
   memcpy(record->item_id, message, 32);
+  memcpy(record->hash_chain, assignment.hash_chain, 32);
   return record;
 }
 
 static inline uint64_t schedule_next(const uint8_t *process) {
-  uint64_t next = 0;
-  for (size_t i = 0; i < schedule_count; i++)
-    if (memcmp(schedule[i].process, process, 32) == 0) next = schedule[i].nonce + 1;
-  return next;
+  const scheduled_t *last = schedule_last(process);
+  return last ? last->nonce + 1 : 0;
 }
 
 /* A process of `module`; `tags` NULL: without tags of its own. Returns its id. */

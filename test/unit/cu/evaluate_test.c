@@ -142,6 +142,7 @@ static void lost_results_are_computed_again(void **state) {
 static void results_execute(const char *sql) {
   sqlite3 *sqlite;
   assert_int_equal(sqlite3_open(test_path(compute_dir, "cu.db"), &sqlite), SQLITE_OK);
+  sqlite3_busy_timeout(sqlite, 10000); /* the unit writes too */
   assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
   sqlite3_close(sqlite);
 }
@@ -153,7 +154,7 @@ static void a_result_that_could_not_be_stored_comes_after_a_restart(void **state
   ask(process, process);
   results_execute("CREATE TRIGGER full BEFORE INSERT ON result WHEN NEW.nonce = 2"
                   " BEGIN SELECT RAISE(ABORT, 'disk is full'); END");
-  check_ask_fails(process, ids[1], AOD_EIO, "nonce 2 could not be stored");
+  assert_string_equal(ask(process, ids[1]), counted(3)); /* an answer needs no disk */
   assert_string_equal(ask(process, ids[2]), counted(4));
   results_execute("DROP TRIGGER full");
   cu_reopen();
@@ -177,15 +178,15 @@ static void a_process_sees_its_message(void **state) {
 static void an_assigned_transaction_comes_from_arweave(void **state) {
   (void)state;
   const char *news = compute_publish(tags_of("a", "b", NULL), AOD_TEXT("m is for news"));
-  const uint8_t *process = counter();
+  const uint8_t *process = counter(), *other = counter();
   const scheduled_t *whole = assignment_add(process, id_of(news), "");
-  const scheduled_t *part = assignment_add(process, id_of(news), "Tags");
+  const scheduled_t *part = assignment_add(other, id_of(news), "Tags");
   const char *body = ask(process, whole->assignment_id);
   check_contains(body, aod_arena_printf(&items_arena, "\"Output\":{\"Id\":\"%s\",", news));
   check_contains(body, "\"Data\":\"m is for news\",");
   check_contains(body, "\"Target\":\"\",");
   check_contains(body, "\"Tags\":[{\"name\":\"a\",\"value\":\"b\"}],");
-  check_contains(ask(process, part->assignment_id), "\"Tags\":[],");
+  check_contains(ask(other, part->assignment_id), "\"Tags\":[],");
 }
 
 static void a_message_of_another_process_can_be_assigned(void **state) {
