@@ -108,3 +108,56 @@ void aod_result_write(aod_slice_t node, aod_slice_t error, double gas_used, aod_
   if (error.len) aod_json_key_raw(json, "Error", error);
   aod_buf_byte(json, '}');
 }
+
+/* ---- as the loader has it ---- */
+
+static void write_thrown(const aod_result_t *result, aod_buf_t *json) {
+  aod_buf_byte(json, '{');
+  aod_json_key_raw(json, "Error", aod_buf_slice(&result->error));
+  aod_buf_byte(json, '}');
+}
+
+static void write_fields(const json_t *response, double gas_used, aod_buf_t *json) {
+  static const char *const fields[] = {"Error", "Output", "Messages", "Spawns", "Assignments"};
+  aod_buf_byte(json, '{');
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    const json_t *value = json_object_get(response, fields[i]);
+    if (!value) continue;
+    aod_json_key(json, fields[i]);
+    aod_json_value(json, value);
+  }
+  const json_t *patches = json_object_get(response, "Patches");
+  aod_json_key(json, "Patches");
+  if (is_truthy(patches))
+    aod_json_value(json, patches);
+  else
+    aod_buf_text(json, "[]");
+  aod_json_key(json, "GasUsed");
+  aod_json_number(json, gas_used);
+  aod_buf_byte(json, '}');
+}
+
+bool aod_result_write_loader(aod_slice_t text, double gas_used, aod_buf_t *json) {
+  json_t *value = NULL;
+  bool is_json = aod_json_parse(text, &value, NULL) == AOD_OK;
+  bool keeps_state = false;
+  if (is_json && is_truthy(json_object_get(value, "ok"))) {
+    const json_t *response = json_object_get(value, "response");
+    write_fields(response, gas_used, json);
+    keeps_state = !is_truthy(json_object_get(response, "Error"));
+  } else {
+    aod_result_t result;
+    aod_result_from_text(text, gas_used, &result);
+    write_thrown(&result, json);
+    aod_result_free(&result);
+  }
+  json_decref(value);
+  return keeps_state;
+}
+
+void aod_result_write_loader_failure(aod_slice_t reason, int exit_status, aod_buf_t *json) {
+  aod_result_t result;
+  aod_result_from_failure(reason, exit_status, &result);
+  write_thrown(&result, json);
+  aod_result_free(&result);
+}

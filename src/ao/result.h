@@ -23,4 +23,11 @@ void aod_result_free(aod_result_t *result);
 /* Append the body of GET /result: node, GasUsed and Error together. */
 void aod_result_write(aod_slice_t node, aod_slice_t error, double gas_used, aod_buf_t *json);
 
+/* Append what the reference's loader gives for it, but for the memory: the module's own fields as
+ * they are and GasUsed, or {"Error": what was thrown}. Returns whether the memory of after the
+ * message is to be kept: not after any Error. */
+bool aod_result_write_loader(aod_slice_t text, double gas_used, aod_buf_t *json);
+/* The same for a call that did not return, as aod_result_from_failure has it. */
+void aod_result_write_loader_failure(aod_slice_t reason, int exit_status, aod_buf_t *json);
+
 #endif

@@ -14,6 +14,7 @@ int aod_command_cu(int argc, char **argv);
 int aod_command_gateway(int argc, char **argv);
 int aod_command_config(int argc, char **argv);
 int aod_command_module(int argc, char **argv);
+int aod_command_eval(int argc, char **argv);
 int aod_command_wallet(int argc, char **argv);
 int aod_command_item(int argc, char **argv);
 int aod_command_bundle(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct {
     {"gateway", "an Arweave gateway and bundler by themselves", aod_command_gateway},
     {"config", "check a configuration file, or print one", aod_command_config},
     {"module", "compile modules ahead of their first use", aod_command_module},
+    {"eval", "run a script of messages on one process, without a network", aod_command_eval},
     {"wallet", "make keys and tell about them", aod_command_wallet},
     {"item", "inspect, verify and sign data items", aod_command_item},
     {"bundle", "inspect, verify, pack and unpack bundles of items", aod_command_bundle},

@@ -171,6 +171,40 @@ static void the_body_adds_gas_and_error_to_the_node(void **state) {
 
 #define RESULT_TEST(f) cmocka_unit_test_teardown(f, after_each)
 
+static void the_loaders_result_has_the_modules_own_fields(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *json;
+    bool keeps_state;
+  } cases[] = {
+      {"{\"ok\":true,\"response\":{\"Spawns\":[1],\"Messages\":null,\"Output\":1,\"Other\":2}}",
+       "{\"Output\":1,\"Messages\":null,\"Spawns\":[1],\"Patches\":[],\"GasUsed\":5}", true},
+      {"{\"ok\":true,\"response\":{\"Assignments\":[],\"Error\":\"e\",\"Patches\":[2]}}",
+       "{\"Error\":\"e\",\"Assignments\":[],\"Patches\":[2],\"GasUsed\":5}", false},
+      {"{\"ok\":true,\"response\":{\"Error\":null,\"Patches\":null}}",
+       "{\"Error\":null,\"Patches\":[],\"GasUsed\":5}", true},
+      {"{\"ok\":true}", "{\"Patches\":[],\"GasUsed\":5}", true},
+      {"{\"ok\":false,\"response\":{\"a\":1}}", "{\"Error\":{\"a\":1}}", false},
+      {"", "{\"Error\":\"Unexpected end of JSON input\"}", false},
+  };
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    bool kept = aod_result_write_loader(aod_text(cases[i].text), 5, &body);
+    check_text(aod_buf_slice(&body), cases[i].json);
+    assert_int_equal(kept, cases[i].keeps_state);
+    aod_buf_clear(&body);
+  }
+}
+
+static void what_the_loader_throws_is_an_error_alone(void **state) {
+  (void)state;
+  aod_result_write_loader_failure(AOD_TEXT("out of gas!"), -1, &body);
+  check_text(aod_buf_slice(&body), "{\"Error\":\"out of gas!\"}");
+  aod_buf_clear(&body);
+  aod_result_write_loader_failure(AOD_TEXT("exit(3)"), 3, &body);
+  check_text(aod_buf_slice(&body),
+             "{\"Error\":{\"name\":\"ExitStatus\",\"message\":\"exit(3)\",\"status\":3}}");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       RESULT_TEST(a_result_is_passed_on_in_the_reference_order),
@@ -184,6 +218,8 @@ int main(void) {
       RESULT_TEST(a_trap_is_told_by_its_reason),
       RESULT_TEST(an_exit_is_told_by_its_status),
       RESULT_TEST(the_body_adds_gas_and_error_to_the_node),
+      RESULT_TEST(the_loaders_result_has_the_modules_own_fields),
+      RESULT_TEST(what_the_loader_throws_is_an_error_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

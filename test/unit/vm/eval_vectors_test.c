@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ao/result.h"
 #include "arweave/hash.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -101,56 +102,12 @@ static void input(run_t *run, const json_t *line, const char *name, aod_buf_t *t
 
 /* ---- results ---- */
 
-/* As the loader builds it from {ok, response}. */
-static void write_result(const json_t *response, double gas_used, aod_buf_t *out) {
-  static const char *const fields[] = {"Error",  "Output",      "Messages",
-                                       "Spawns", "Assignments", "Patches"};
-  aod_buf_byte(out, '{');
-  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-    const json_t *value = json_object_get(response, fields[i]);
-    if (!value && strcmp(fields[i], "Patches") != 0) continue;
-    aod_json_key(out, fields[i]);
-    if (value)
-      aod_json_value(out, value);
-    else
-      aod_buf_text(out, "[]");
-  }
-  aod_json_key(out, "GasUsed");
-  aod_json_number(out, gas_used);
-  aod_buf_byte(out, '}');
-}
-
-static void write_error(aod_slice_t text, aod_buf_t *out) {
-  aod_buf_byte(out, '{');
-  aod_json_key_string(out, "Error", text);
-  aod_buf_byte(out, '}');
-}
-
 /* Writes the result and returns whether it has an Error, after which the state is undone. */
 static bool result_of(const aod_evaluation_t *evaluation, aod_buf_t *out) {
-  json_t *root = NULL;
-  aod_error_t error;
-  if (evaluation->failed) {
-    write_error(aod_buf_slice(&evaluation->text), out);
-    return true;
-  }
-  if (evaluation->text.len == 0) {
-    write_error(AOD_TEXT("Unexpected end of JSON input"), out);
-    return true;
-  }
-  assert_int_equal(aod_json_parse(aod_buf_slice(&evaluation->text), &root, &error), AOD_OK);
-  const json_t *response = json_object_get(root, "response");
-  bool ok = json_is_true(json_object_get(root, "ok"));
-  bool failed = !ok || json_object_get(response, "Error");
-  if (ok)
-    write_result(response, evaluation->gas_used, out);
-  else {
-    aod_buf_text(out, "{\"Error\":");
-    aod_json_value(out, response);
-    aod_buf_byte(out, '}');
-  }
-  json_decref(root);
-  return failed;
+  aod_slice_t text = aod_buf_slice(&evaluation->text);
+  if (!evaluation->failed) return !aod_result_write_loader(text, evaluation->gas_used, out);
+  aod_result_write_loader_failure(text, evaluation->exit_status, out);
+  return true;
 }
 
 static json_t *without_volatile(const json_t *line, json_t *result) {
