@@ -104,6 +104,13 @@ static void refuse_carrier(const turn_t *turn, const aod_call_t *call) {
   if (!money && turn->upload->refused) turn->outcome->what = AOD_UPLOAD_UNDONE;
 }
 
+/* "Transaction is already in the mempool.", or on the weave: so nodes refuse what they have. */
+static bool has_it_already(const aod_call_t *call) {
+  static const char word[] = "already";
+  return call->code == AOD_OK && call->status == 400 &&
+         memmem(call->answer.ptr, call->answer.len, word, sizeof word - 1);
+}
+
 /* True: the gateway has taken it. */
 static bool post_transaction(const turn_t *turn, const aod_transaction_t *transaction,
                              bool *stopped) {
@@ -112,7 +119,8 @@ static bool post_transaction(const turn_t *turn, const aod_transaction_t *transa
   aod_transaction_write(transaction, true, &json);
   aod__answer_t answer =
       request(turn->uploader, "/tx", aod_buf_slice(&json), &call, turn->outcome->reason);
-  bool taken = answer == AOD__TAKEN || (call.code == AOD_OK && call.status == 202);
+  bool taken =
+      answer == AOD__TAKEN || (call.code == AOD_OK && call.status == 202) || has_it_already(&call);
   *stopped = answer == AOD__STOPPED;
   if (!taken && answer == AOD__REFUSED)
     refuse_carrier(turn, &call);

@@ -32,6 +32,7 @@ typedef struct {
   size_t post_count, chunk_count;
   int status;          /* what posts are answered with */
   int status_count;    /* so many of them; then 200 */
+  const char *text;    /* with that status, for transactions */
   bool taken_anyway;   /* a transaction that is answered so is kept nevertheless */
   const uint8_t *only; /* the status is for this item; NULL: for all */
   bool wrong_receipts, hang;
@@ -94,7 +95,7 @@ static void post_tx(aod_request_t *request, void *unit) {
     memcpy(receiver.kept_id, transaction.id, 32);
   }
   pthread_mutex_unlock(&receiver.lock);
-  aod_respond(request, status, "text/plain", status == 200 ? AOD_TEXT("OK") : AOD_TEXT("no"));
+  aod_respond(request, status, "text/plain", aod_text(status == 200 ? "OK" : receiver.text));
 }
 
 static void decode_member(const json_t *json, const char *name, aod_buf_t *bytes) {
@@ -185,7 +186,7 @@ static int setup(void **state) {
   aod_error_t err;
   int port = 0;
   aod_server_options_t options = {.name = "test", .threads = 1, .routes = routes};
-  receiver = (receiver_t){.lock = PTHREAD_MUTEX_INITIALIZER};
+  receiver = (receiver_t){.lock = PTHREAD_MUTEX_INITIALIZER, .text = "no"};
   check_ok(aod_server_listen("127.0.0.1", &port, &options.listen_fd, &err), &err);
   check_ok(aod_server_open(&receiver.server, &options, &err), &err);
   snprintf(receiver.url, sizeof receiver.url, "http://127.0.0.1:%d", port);
@@ -463,6 +464,20 @@ static void after_two_refusals_the_items_go_into_a_new_transaction(void **state)
   check_kept(&item, 1);
 }
 
+/* A node behind the one that is asked for the status may have it all the same. */
+static void what_is_there_already_is_taken(void **state) {
+  (void)state;
+  aod_item_t item = new_item(10);
+  receiver.text = "Transaction is already in the mempool.";
+  receiver.status = 400, receiver.status_count = 1;
+  start(payer);
+  add(&item);
+  await_posts(2); /* its status was unknown, so it was posted again */
+  let_mine();
+  check_one_transaction(2);
+  assert_string_equal(status_now().error, "");
+}
+
 static void what_is_forgotten_is_posted_again(void **state) {
   (void)state;
   aod_item_t item = new_item(10);
@@ -527,6 +542,7 @@ int main(void) {
       CASE(what_failed_is_posted_again_not_signed_again),
       CASE(one_refusal_undoes_nothing),
       CASE(after_two_refusals_the_items_go_into_a_new_transaction),
+      CASE(what_is_there_already_is_taken),
       CASE(what_is_forgotten_is_posted_again),
       CASE(a_restart_takes_up_the_same_transaction),
       CASE(keys_that_the_base_layer_does_not_know),
