@@ -26,6 +26,14 @@ static int locate(aod_cu_t *cu, const uint8_t process[32], const uint8_t message
   return code;
 }
 
+/* Of a process that is not in its own schedule the scheduler says no more than its id. */
+static bool is_process_record(const aod_scheduled_t *scheduled, const uint8_t id[32]) {
+  aod_slice_t text;
+  uint8_t process[32];
+  return scheduled->has_item && aod_tags_find(&scheduled->assignment.tags, "Process", &text) &&
+         aod_id_decode(text, process) && memcmp(process, id, 32) == 0;
+}
+
 /* Only a process that exists, and may be evaluated, gets a place in memory. */
 static int check_process(aod_cu_t *cu, const uint8_t id[32], aod_error_t *err) {
   aod_arena_t arena = {0};
@@ -36,7 +44,7 @@ static int check_process(aod_cu_t *cu, const uint8_t id[32], aod_error_t *err) {
   if (code == AOD_ENOTFOUND)
     aod_fail(err, code, "TransactionNotFound: Process %.*s was not found on gateway",
              AOD_ARG(aod_ao_id(&arena, id)));
-  else if (code == AOD_OK && (!scheduled.has_item || memcmp(scheduled.item.id, id, 32) != 0))
+  else if (code == AOD_OK && !is_process_record(&scheduled, id))
     code = aod_fail(err, AOD_EINPUT, "%.*s is not a process", AOD_ARG(aod_ao_id(&arena, id)));
   aod_arena_free(&arena);
   return code;
