@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "ao/address.h"
+#include "arweave/base64url.h"
 #include "base/json.h"
 #include "cu/internal.h"
 
