@@ -10,7 +10,7 @@ COMPILED_MODULES := aos2_0_6 aos2_0_4_32
 
 SOURCES := $(wildcard src/*/*.[ch] test/*.[ch] test/unit/*/*.[ch] test/fuzz/*.[ch] bench/*.[ch])
 
-.PHONY: help setup build modules demo check asan tsan fuzz bench format clean
+.PHONY: help setup build modules demo check asan tsan fuzz crash bench format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ tsan: build ## unit tests under the thread sanitizer
 
 fuzz: build ## every fuzz target for FUZZ_SECONDS (60) each
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} scripts/check fuzz
+
+crash: build node_modules ## kill a network under load CRASH_KILLS (1000) times; nothing may be lost
+	@scripts/crash
 
 bench: build node_modules ## measure and print; writes nothing into the repository
 	@bench/run

@@ -65,7 +65,7 @@ export function runProgram(args, { env } = {}) {
 
 // Start the program on free ports and wait until every one answers: the run, and what it wrote in
 // its ports file.
-async function startProgram(command, args, { env } = {}) {
+export async function startProgram(command, args, { env } = {}) {
   const portsFile = join(temporaryFolder(), 'ports.json')
   const run = runProgram([command, '--ports-file', portsFile, ...args], { env })
   const info = await eventually(`aod ${command} is ready`, () => {
