@@ -22,7 +22,8 @@ static void copy_table(aod_wasm_table_t *to, const aod_wasm_table_t *from) {
   to->max = from->max;
 }
 
-static void copy_state(const aod_core_t *core, aod_core_state_t *to, const aod_core_state_t *from) {
+void aod__core_copy_state(const aod_core_t *core, aod_core_state_t *to,
+                          const aod_core_state_t *from) {
   memcpy(to->globals, from->globals, core->global_slots * sizeof *to->globals);
   for (uint32_t i = 0; i < core->own_tables; i++) copy_table(&to->tables[i], &from->tables[i]);
   const aod_wasm_module_t *module = &core->code->module;
@@ -380,7 +381,7 @@ bool aod_core_export(aod_core_t *core, const char *name, aod_wasm_kind_t kind,
 
 void aod_core_commit(aod_core_t *core) {
   if (core->memory_owner == core) aod_memory_commit(&core->memory);
-  copy_state(core, &core->committed, &core->state);
+  aod__core_copy_state(core, &core->committed, &core->state);
 }
 
 void aod_core_rollback(aod_core_t *core) {
@@ -388,7 +389,7 @@ void aod_core_rollback(aod_core_t *core) {
     aod_memory_rollback(&core->memory);
     aod__memory_resized(core);
   }
-  copy_state(core, &core->state, &core->committed);
+  aod__core_copy_state(core, &core->state, &core->committed);
 }
 
 static void adopt_references(aod_core_t *core, const aod_core_t *from) {
@@ -407,7 +408,7 @@ static void adopt_references(aod_core_t *core, const aod_core_t *from) {
 
 void aod_core_copy_state(aod_core_t *core, const aod_core_t *from) {
   aod_assert(core->code == from->code);
-  copy_state(core, &core->state, &from->state);
+  aod__core_copy_state(core, &core->state, &from->state);
   adopt_references(core, from);
   aod_core_commit(core);
 }

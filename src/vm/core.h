@@ -80,6 +80,13 @@ bool aod_core_export(aod_core_t *core, const char *name, aod_wasm_kind_t kind, a
 void aod_core_commit(aod_core_t *core);
 void aod_core_rollback(aod_core_t *core);
 
+/* What is not linear memory, as bytes that do not depend on addresses (core_state.c). Only of cores
+ * whose references are to their own functions. Reading commits; AOD_EINPUT for bytes that do not
+ * fit the core, of which some may have been taken then. */
+bool aod_core_state_changed(const aod_core_t *core); /* since the last commit */
+void aod_core_state_write(const aod_core_t *core, aod_buf_t *bytes);
+int aod_core_state_read(aod_core_t *core, aod_slice_t bytes, aod_error_t *err);
+
 /* The functions that native code calls; used by aod_core_open. */
 extern const aod_wasm_runtime_t aod__runtime;
 
@@ -91,6 +98,10 @@ void aod__memory_init(aod_core_t *core, uint32_t segment, uint64_t to, uint64_t 
 
 /* Tell all who use the memory of `owner` its size. */
 void aod__memory_resized(aod_core_t *owner);
+
+/* Copy globals, tables and dropped segments. */
+void aod__core_copy_state(const aod_core_t *core, aod_core_state_t *to,
+                          const aod_core_state_t *from);
 
 /* The reference that a constant expression's value stands for. */
 aod_wasm_ref_t aod__core_ref(const aod_core_t *core, const aod_wasm_value_t *value);

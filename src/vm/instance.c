@@ -163,3 +163,82 @@ void aod_instance_memory_read(const aod_instance_t *instance, uint64_t from, uin
 void aod_instance_memory_sha256(const aod_instance_t *instance, uint8_t digest[32]) {
   aod_memory_sha256(&instance->core->memory, digest);
 }
+
+/* ---- on the way to disk and back ---- */
+
+_Static_assert(AOD_INSTANCE_PAGE_BYTES == 1 << AOD_CARD_SHIFT, "a page is a card");
+
+void aod_instance_each_changed(const aod_instance_t *instance, aod_instance_page_t *each,
+                               void *context) {
+  const aod_memory_t *memory = &instance->core->memory;
+  uint64_t count = memory->committed_bytes >> AOD_CARD_SHIFT;
+  for (uint64_t page = 0; (page = aod_memory_next_changed(memory, page)) < count; page++)
+    each(context, page, memory->committed + (page << AOD_CARD_SHIFT));
+}
+
+size_t aod_instance_changed_count(const aod_instance_t *instance) {
+  const aod_memory_t *memory = &instance->core->memory;
+  uint64_t count = memory->committed_bytes >> AOD_CARD_SHIFT;
+  size_t changed = 0;
+  for (uint64_t page = 0; (page = aod_memory_next_changed(memory, page)) < count; page++) changed++;
+  return changed;
+}
+
+void aod_instance_mark(aod_instance_t *instance) {
+  aod_memory_set_mark(&instance->core->memory);
+}
+
+void aod_instance_state_write(const aod_instance_t *instance, aod_buf_t *bytes) {
+  uint8_t host[8];
+  aod_assert(!instance->undecided);
+  aod_store_le32(host, (uint32_t)instance->committed.temp_ret);
+  aod_store_le32(host + 4, instance->committed.tzset_done);
+  aod_buf_append(bytes, aod_slice(host, sizeof host));
+  aod_core_state_write(instance->core, bytes);
+}
+
+static int read_state(aod_instance_t *instance, aod_slice_t bytes, aod_error_t *err) {
+  if (bytes.len < 8) return aod_fail(err, AOD_EINPUT, "the state of a process is cut off");
+  instance->host.temp_ret = (int32_t)aod_load_le32(bytes.ptr);
+  instance->host.tzset_done = aod_load_le32(bytes.ptr + 4) != 0;
+  return aod_core_state_read(instance->core, aod_slice(bytes.ptr + 8, bytes.len - 8), err);
+}
+
+static int read_memory(aod_memory_t *memory, const aod_instance_source_t *source,
+                       aod_error_t *err) {
+  uint64_t bytes = source->memory_bytes;
+  if (bytes < memory->bytes || bytes % AOD_PAGE_BYTES != 0 ||
+      !aod_memory_grow(memory, bytes - memory->bytes))
+    return aod_fail(err, AOD_EINPUT, "a memory of %llu bytes does not fit the module",
+                    (unsigned long long)bytes);
+  for (size_t i = 0; i < source->page_count; i++) {
+    uint64_t page = source->pages[i];
+    if (page >= bytes >> AOD_CARD_SHIFT || (i > 0 && page <= source->pages[i - 1]))
+      return aod_fail(err, AOD_EINPUT, "page %llu is out of place", (unsigned long long)page);
+    uint8_t *at = memory->base + (page << AOD_CARD_SHIFT);
+    aod_memory_mark(memory, page << AOD_CARD_SHIFT, AOD_INSTANCE_PAGE_BYTES);
+    int rc = source->read_page(source->context, i, at, err);
+    if (rc) return rc;
+  }
+  return AOD_OK;
+}
+
+/* As if one message had brought it from image zero to here. */
+int aod_instance_restore(aod_module_t *module, const aod_instance_options_t *options,
+                         const aod_instance_source_t *source, aod_instance_t **instance_out,
+                         aod_error_t *err) {
+  aod_instance_t *instance;
+  int rc = aod_instance_open(module, options, &instance, err);
+  if (rc) return rc;
+  rc = read_memory(&instance->core->memory, source, err);
+  if (rc == AOD_OK) rc = read_state(instance, source->state, err);
+  if (rc) {
+    aod_instance_close(instance);
+    return rc;
+  }
+  aod__memory_resized(instance->core);
+  aod_instance_commit(instance);
+  aod_instance_mark(instance);
+  *instance_out = instance;
+  return AOD_OK;
+}

@@ -125,6 +125,7 @@ int aod_memory_open(aod_memory_t *memory, uint64_t min_bytes, uint64_t max_bytes
   }
   /* One card more than the maximum: the overlap of the last one marks it without a test. */
   memory->present = aod_alloc(card_count(max_bytes) + 1);
+  memory->changed = aod_alloc(card_count(max_bytes) + 1 + SCAN_BYTES);
   if (image) memcpy(memory->present, image->present, card_count(image->bytes));
   return AOD_OK;
 }
@@ -135,7 +136,8 @@ void aod_memory_close(aod_memory_t *memory) {
   release(memory->cards, memory->cards_bytes);
   release(memory->committed, memory->max_bytes ? memory->max_bytes : CARD_BYTES);
   free(memory->present);
-  memory->base = memory->cards = memory->committed = memory->present = NULL;
+  free(memory->changed);
+  memory->base = memory->cards = memory->committed = memory->present = memory->changed = NULL;
 }
 
 /* ---- change ---- */
@@ -181,20 +183,21 @@ static uint64_t run_end(const uint8_t *present, uint64_t card, uint64_t count) {
 }
 
 /* The part of a store that reached over the end of its card. Mostly there was none, and a page that
- * is not written to stays shared. */
-static void copy_overlap(aod_memory_t *memory, uint8_t *to, const uint8_t *from, uint64_t card,
-                         uint64_t bytes) {
+ * is not written to stays shared. False: there was none. */
+static bool copy_overlap(uint8_t *to, const uint8_t *from, uint64_t card, uint64_t bytes) {
   uint64_t at = card << AOD_CARD_SHIFT;
-  if (at >= bytes || memcmp(to + at, from + at, AOD_CARD_OVERLAP) == 0) return;
+  if (at >= bytes || memcmp(to + at, from + at, AOD_CARD_OVERLAP) == 0) return false;
   memcpy(to + at, from + at, AOD_CARD_OVERLAP);
-  memory->present[card] = 1;
+  return true;
 }
 
 static void commit_run(aod_memory_t *memory, uint64_t first, uint64_t end) {
   uint64_t at = first << AOD_CARD_SHIFT;
   memcpy(memory->committed + at, memory->base + at, (end - first) << AOD_CARD_SHIFT);
   memset(memory->present + first, 1, end - first);
-  copy_overlap(memory, memory->committed, memory->base, end, memory->bytes);
+  memset(memory->changed + first, 1, end - first);
+  if (copy_overlap(memory->committed, memory->base, end, memory->bytes))
+    memory->present[end] = memory->changed[end] = 1;
 }
 
 /* Make cards of the working image zero. Many at once are given back to the system: a message that
@@ -214,7 +217,7 @@ static void rollback_run(aod_memory_t *memory, uint64_t first, uint64_t end) {
     else
       restore_zeros(memory, card, next);
   }
-  copy_overlap(memory, memory->base, memory->committed, end, memory->bytes);
+  copy_overlap(memory->base, memory->committed, end, memory->bytes);
 }
 
 /* Call `each` for each run of marked cards and unmark them. */
@@ -247,6 +250,18 @@ void aod_memory_rollback(aod_memory_t *memory) {
   for_marked(memory, rollback_run);
 }
 
+/* ---- changes since the mark ---- */
+
+uint64_t aod_memory_next_changed(const aod_memory_t *memory, uint64_t card) {
+  return next_marked(memory->changed, card, card_count(memory->committed_bytes));
+}
+
+void aod_memory_set_mark(aod_memory_t *memory) {
+  uint64_t count = card_count(memory->committed_bytes);
+  for (uint64_t card = 0; (card = next_marked(memory->changed, card, count)) < count; card++)
+    memory->changed[card] = 0;
+}
+
 /* ---- reading the committed image ---- */
 
 static void hash_zeros(EVP_MD_CTX *hash, uint64_t len) {
@@ -269,6 +284,23 @@ void aod_memory_sha256(const aod_memory_t *memory, uint8_t digest[32]) {
       EVP_DigestUpdate(hash, memory->committed + (card << AOD_CARD_SHIFT), len);
     else
       hash_zeros(hash, len);
+  }
+  EVP_DigestFinal_ex(hash, digest, NULL);
+  EVP_MD_CTX_free(hash);
+}
+
+void aod_memory_fingerprint(const aod_memory_t *memory, uint8_t digest[32]) {
+  static const uint8_t zeros[CARD_BYTES];
+  EVP_MD_CTX *hash = EVP_MD_CTX_new();
+  aod_assert(hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL));
+  uint64_t count = card_count(memory->committed_bytes);
+  for (uint64_t card = 0; card < count; card++) {
+    const uint8_t *at = memory->committed + (card << AOD_CARD_SHIFT);
+    if (!memory->present[card] || memcmp(at, zeros, CARD_BYTES) == 0) continue;
+    uint8_t number[8];
+    aod_store_le64(number, card);
+    EVP_DigestUpdate(hash, number, sizeof number);
+    EVP_DigestUpdate(hash, at, CARD_BYTES);
   }
   EVP_DigestFinal_ex(hash, digest, NULL);
   EVP_MD_CTX_free(hash);

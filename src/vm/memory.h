@@ -30,6 +30,7 @@ typedef struct {
   uint8_t *committed;       /* max_bytes reserved */
   uint64_t committed_bytes; /* its current size */
   uint8_t *present;         /* by card of the committed image: 0 where all is zero */
+  uint8_t *changed;         /* by card of the committed image: 1 = may have since the mark */
 } aod_memory_t;
 
 /* Reserve the addresses of a memory that begins with min_bytes of zeros, or with `image` (may be
@@ -49,6 +50,14 @@ void aod_memory_mark(aod_memory_t *memory, uint64_t from, uint64_t len);
 
 void aod_memory_commit(aod_memory_t *memory);
 void aod_memory_rollback(aod_memory_t *memory);
+
+/* The first card of the committed image, from `card` on, that may have changed since the mark (set
+ * when the memory is opened); beyond the image when there is none. */
+uint64_t aod_memory_next_changed(const aod_memory_t *memory, uint64_t card);
+void aod_memory_set_mark(aod_memory_t *memory);
+
+/* SHA-256 of the numbers and contents of the cards that are not all zero. */
+void aod_memory_fingerprint(const aod_memory_t *memory, uint8_t digest[32]);
 
 /* SHA-256 of the committed image. */
 void aod_memory_sha256(const aod_memory_t *memory, uint8_t digest[32]);

@@ -86,6 +86,7 @@ int aod__module_prepare(aod_module_t *module, aod_error_t *err) {
   if (rc) return rc;
   aod_core_commit(module->zero);
   rc = aod_image_create(&module->image, &module->zero->memory, err);
+  aod_memory_fingerprint(&module->zero->memory, module->fingerprint);
   aod_memory_close(&module->zero->memory);
   return rc;
 }

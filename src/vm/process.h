@@ -35,6 +35,7 @@ struct aod_module {
   aod_core_t *zero;  /* globals and tables as they are after loading; no memory */
   aod_image_t image; /* memory after loading: image zero */
   aod_host_memory_t zero_host;
+  uint8_t fingerprint[32]; /* of image zero */
 };
 
 struct aod_vm {

@@ -149,6 +149,10 @@ void aod_module_release(aod_module_t *module) {
   if (last) module_free(module);
 }
 
+void aod_module_fingerprint(const aod_module_t *module, uint8_t digest[32]) {
+  memcpy(digest, module->fingerprint, 32);
+}
+
 static int result_of(aod_module_t *module, aod_module_t **module_out, aod_error_t *err) {
   if (module->state == AOD_MODULE_READY) {
     *module_out = module;

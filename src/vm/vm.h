@@ -36,6 +36,9 @@ int aod_module_load(aod_vm_t *vm, aod_slice_t wasm, aod_slice_t format, const ch
                     aod_module_t **module, aod_error_t *err);
 void aod_module_release(aod_module_t *module);
 
+/* Identifies the memory that its processes begin with: a hash of what is not zero in it. */
+void aod_module_fingerprint(const aod_module_t *module, uint8_t digest[32]);
+
 typedef struct {
   uint64_t compute_limit;    /* the Compute-Limit tag */
   uint64_t memory_cap_bytes; /* operator's cap on linear memory, 0: none */
@@ -69,5 +72,39 @@ void aod_instance_memory_read(const aod_instance_t *instance, uint64_t from, uin
                               size_t bytes);
 /* SHA-256 of the committed memory. */
 void aod_instance_memory_sha256(const aod_instance_t *instance, uint8_t digest[32]);
+
+/* ---- on the way to disk and back ---- */
+
+#define AOD_INSTANCE_PAGE_BYTES 4096
+
+/* Call `each` for the pages of the committed memory that may have changed since the mark was set,
+ * in ascending order. The mark is where the instance was opened or restored until it is moved. */
+typedef void aod_instance_page_t(void *context, uint64_t page,
+                                 const uint8_t bytes[AOD_INSTANCE_PAGE_BYTES]);
+void aod_instance_each_changed(const aod_instance_t *instance, aod_instance_page_t *each,
+                               void *context);
+size_t aod_instance_changed_count(const aod_instance_t *instance);
+void aod_instance_mark(aod_instance_t *instance);
+
+/* Append the rest of what is committed: globals, tables and the like, as bytes that mean the same
+ * in every program that runs this module. */
+void aod_instance_state_write(const aod_instance_t *instance, aod_buf_t *bytes);
+
+/* What a process consists of, seen from its module. */
+typedef struct {
+  uint64_t memory_bytes;
+  aod_slice_t state;     /* of aod_instance_state_write */
+  const uint64_t *pages; /* numbers, ascending; the others are as the module has them */
+  size_t page_count;
+  int (*read_page)(void *context, size_t index, uint8_t bytes[AOD_INSTANCE_PAGE_BYTES],
+                   aod_error_t *err);
+  void *context;
+} aod_instance_source_t;
+
+/* As aod_instance_open, but go on with what `source` holds. Its fields are checked: AOD_EINPUT when
+ * they do not fit the module, else what read_page returns. */
+int aod_instance_restore(aod_module_t *module, const aod_instance_options_t *options,
+                         const aod_instance_source_t *source, aod_instance_t **instance,
+                         aod_error_t *err);
 
 #endif

@@ -4,7 +4,8 @@
  * The modules are not part of the repository. They are looked for in $AOD_MODULES, else in
  * <build>/modules; files whose module is missing are skipped, with a count at the end. Compiled
  * code is kept in <build>/modules-cache, so that only the first run takes minutes. With
- * $AOD_FIRST_TIER the quickly compiled code is tried, which must give the same. */
+ * $AOD_FIRST_TIER the quickly compiled code is tried, with $AOD_MOVE a process goes on in another
+ * instance after each message; both must give the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #include "arweave/hash.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "support/suitcase.h"
 #include "vm/process.h"
 
 #define PROBLEMS_SHOWN 5
@@ -56,6 +58,7 @@ typedef struct {
   const script_t *script;
   aod_module_t *module;
   aod_instance_t *instance;
+  suitcase_t *suitcase; /* NULL: it stays where it is */
   int line, problems, images;
 } run_t;
 
@@ -198,6 +201,10 @@ static void run_script(run_t *run, aod_slice_t wasm, aod_slice_t lines) {
     assert_int_equal(aod_json_parse(text, &line, NULL), AOD_OK);
     if (!run->instance) open_instance(run, wasm, line);
     run_line(run, line);
+    if (run->suitcase)
+      run->instance = suitcase_move(
+          run->suitcase, run->module,
+          (uint64_t)json_number_value(json_object_get(line, "compute_limit")), run->instance);
     json_decref(line);
     run->line++;
   }
@@ -229,7 +236,9 @@ static void test_script(void **state) {
   snprintf(path, sizeof path, "%s/test/vectors/eval/%s.jsonl", AOD_SOURCE_DIR, script->vectors);
   assert_int_equal(aod_file_read(path, 64 << 20, &lines, NULL), AOD_OK);
   run_t run = {.script = script};
+  if (getenv("AOD_MOVE")) run.suitcase = aod_alloc(sizeof *run.suitcase);
   run_script(&run, aod_buf_slice(&wasm), aod_buf_slice(&lines));
+  if (run.suitcase) suitcase_free(run.suitcase);
   aod_buf_free(&wasm);
   aod_buf_free(&lines);
   if (run.problems) fail_msg("%s: %d differences", script->vectors, run.problems);

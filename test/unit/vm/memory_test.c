@@ -72,6 +72,19 @@ static void check_committed(const aod_memory_t *memory, const model_t *model) {
     assert_int_equal(memory->cards[card], 0);
 }
 
+/* What differs from the model at the mark is among the changes. */
+static void check_changes(const aod_memory_t *memory, const model_t *marked, const model_t *model) {
+  uint64_t next = aod_memory_next_changed(memory, 0), count = model->size >> AOD_CARD_SHIFT;
+  for (uint64_t card = 0; card < count; card++) {
+    uint64_t at = card << AOD_CARD_SHIFT;
+    if (card == next)
+      next = aod_memory_next_changed(memory, card + 1);
+    else
+      assert_memory_equal(model->bytes + at, marked->bytes + at, (size_t)1 << AOD_CARD_SHIFT);
+  }
+  assert_true(next >= count);
+}
+
 static void message(aod_memory_t *memory, model_t *working, model_t *committed) {
   for (uint64_t steps = random_below(60); steps > 0; steps--) {
     uint64_t what = random_below(20);
@@ -95,15 +108,22 @@ static void message(aod_memory_t *memory, model_t *working, model_t *committed) 
 }
 
 static void run(uint64_t seed, const aod_image_t *image, const model_t *start) {
-  static model_t working, committed;
+  static model_t working, committed, marked;
   random_state = seed;
-  working = committed = *start;
+  working = committed = marked = *start;
   aod_memory_t memory;
   assert_int_equal(aod_memory_open(&memory, 2 * AOD_PAGE_BYTES, MAX_BYTES, 22, image, NULL),
                    AOD_OK);
   check_working(&memory, &working);
   check_committed(&memory, &committed);
-  for (int i = 0; i < 60; i++) message(&memory, &working, &committed);
+  for (int i = 0; i < 60; i++) {
+    message(&memory, &working, &committed);
+    check_changes(&memory, &marked, &committed);
+    if (random_below(8) != 0) continue;
+    aod_memory_set_mark(&memory);
+    assert_true(aod_memory_next_changed(&memory, 0) >= memory.committed_bytes >> AOD_CARD_SHIFT);
+    marked = committed;
+  }
   aod_memory_close(&memory);
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "support/suitcase.h"
 #include "vm/vm.h"
 
 #define FORMAT_1  "wasm32-unknown-emscripten"
@@ -443,6 +444,100 @@ static void test_memory_cap(void **state) {
   aod_buf_free(&wasm);
 }
 
+/* ---- moving to another instance ---- */
+
+static void move(opened_t *opened, suitcase_t *suitcase) {
+  uint8_t before[32], after[32];
+  uint64_t bytes = aod_instance_memory_bytes(opened->instance);
+  aod_instance_memory_sha256(opened->instance, before);
+  opened->instance = suitcase_move(suitcase, opened->module, COMPUTE_LIMIT, opened->instance);
+  aod_instance_memory_sha256(opened->instance, after);
+  assert_memory_equal(before, after, 32);
+  assert_int_equal(aod_instance_memory_bytes(opened->instance), bytes);
+  assert_int_equal(aod_instance_changed_count(opened->instance), 0);
+}
+
+/* Memory, its size and globals move along, also over several moves. */
+static void test_moves(void **state) {
+  (void)state;
+  for (size_t i = 0; i < FORMAT_COUNT; i++) {
+    opened_t opened = open_format(formats[i]);
+    suitcase_t *suitcase = aod_alloc(sizeof *suitcase);
+    move(&opened, suitcase);
+    expect_reply(opened.instance, "c", reply(formats[i], "1102"));
+    move(&opened, suitcase);
+    expect_reply(opened.instance, "c", reply(formats[i], "2202"));
+    expect_failure(opened.instance, "u", "unreachable", -1);
+    move(&opened, suitcase);
+    expect_reply(opened.instance, "f", reply(formats[i], "3332"));
+    move(&opened, suitcase);
+    expect_reply(opened.instance, "g", reply(formats[i], "4434"));
+    move(&opened, suitcase);
+    expect_reply(opened.instance, "c", reply(formats[i], "5534"));
+    assert_true(aod_instance_changed_count(opened.instance) > 0);
+    suitcase_free(suitcase);
+    close_opened(&opened);
+  }
+}
+
+static void refuse_source(const opened_t *opened, const aod_instance_source_t *source) {
+  aod_instance_t *instance;
+  aod_instance_options_t options = {.compute_limit = COMPUTE_LIMIT};
+  assert_int_equal(aod_instance_restore(opened->module, &options, source, &instance, NULL),
+                   AOD_EINPUT);
+}
+
+static void test_sources_refused(void **state) {
+  (void)state;
+  opened_t opened = open_format(FORMAT_64);
+  aod_buf_t bytes = {0};
+  suitcase_t *suitcase = aod_alloc(sizeof *suitcase);
+  aod_instance_state_write(opened.instance, &bytes);
+  suitcase->pages = aod_alloc(2 * sizeof *suitcase->pages);
+  const aod_instance_source_t good = {.memory_bytes = 2 * 65536,
+                                      .state = aod_buf_slice(&bytes),
+                                      .pages = suitcase->numbers,
+                                      .read_page = suitcase_unpack_page,
+                                      .context = suitcase};
+  aod_instance_source_t source = good;
+  for (size_t len = 0; len < bytes.len; len += 5) {
+    source.state.len = len;
+    refuse_source(&opened, &source);
+  }
+  static const uint64_t sizes[] = {0, 65536, 2 * 65536 + 4096, 17 * 65536, UINT64_MAX & ~0xffffull};
+  source = good;
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    source.memory_bytes = sizes[i];
+    refuse_source(&opened, &source);
+  }
+  source = good;
+  source.page_count = 2; /* the same page twice */
+  refuse_source(&opened, &source);
+  suitcase->numbers[1] = 32; /* beyond the memory */
+  refuse_source(&opened, &source);
+  bytes.ptr[bytes.len - 1 - 8] = 0xff; /* no such function */
+  refuse_source(&opened, &good);
+  suitcase_free(suitcase);
+  aod_buf_free(&bytes);
+  close_opened(&opened);
+}
+
+/* Two modules that begin with the same memory have one fingerprint, others another. */
+static void test_fingerprints(void **state) {
+  (void)state;
+  opened_t opened = open_format(FORMAT_64), other = open_format(FORMAT_2);
+  uint8_t digest[32], again[32], different[32];
+  aod_module_fingerprint(opened.module, digest);
+  aod_module_fingerprint(other.module, different);
+  assert_memory_not_equal(digest, different, 32);
+  close_opened(&opened);
+  opened = open_format(FORMAT_64);
+  aod_module_fingerprint(opened.module, again);
+  assert_memory_equal(digest, again, 32);
+  close_opened(&opened);
+  close_opened(&other);
+}
+
 /* ---- what is refused ---- */
 
 static void expect_refusal(aod_slice_t wasm, const char *format, int code, const char *words) {
@@ -564,9 +659,11 @@ int main(void) {
       cmocka_unit_test(test_pushed_strings),  cmocka_unit_test(test_pushed_strings_old),
       cmocka_unit_test(test_growth),          cmocka_unit_test(test_growth_undone),
       cmocka_unit_test(test_output),          cmocka_unit_test(test_message_beyond_stack),
-      cmocka_unit_test(test_memory_cap),      cmocka_unit_test(test_imports_refused),
-      cmocka_unit_test(test_exports_refused), cmocka_unit_test(test_tables_refused),
-      cmocka_unit_test(test_formats_refused), cmocka_unit_test(test_threads),
+      cmocka_unit_test(test_memory_cap),      cmocka_unit_test(test_moves),
+      cmocka_unit_test(test_sources_refused), cmocka_unit_test(test_fingerprints),
+      cmocka_unit_test(test_imports_refused), cmocka_unit_test(test_exports_refused),
+      cmocka_unit_test(test_tables_refused),  cmocka_unit_test(test_formats_refused),
+      cmocka_unit_test(test_threads),
   };
   return cmocka_run_group_tests(tests, open_vm, close_vm);
 }
