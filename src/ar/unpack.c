@@ -24,7 +24,7 @@ typedef struct {
   size_t mapping_len;
 } payload_t;
 
-/* The end of a mapped payload only, because its beginning need not stand on a page. */
+/* From the beginning of its file, because a mapping begins at a page. */
 static int map_payload(aod_ar_t *ar, const aod_ar_item_t *bundle, aod_arena_t *arena,
                        payload_t *payload, aod_error_t *err) {
   const char *path = aod__files_path(ar, bundle->data_file, arena);

@@ -81,6 +81,8 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
                                            .upload_url = options->upload,
                                            .bundles_url = options->upload_bundles,
                                            .test_accounts = true,
+                                           .block_ms = AOD_BLOCK_MS,
+                                           .known_modules = true,
                                            .modules = options->modules.values,
                                            .module_count = options->modules.count};
   for (int i = 0; i < AOD_PORTS; i++)

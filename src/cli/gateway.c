@@ -1,27 +1,24 @@
 /* aod gateway: an Arweave gateway and bundler on a chain of its own, for programs that expect
  * arlocal or a real gateway. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/json.h"
 #include "base/options.h"
 #include "cli/command.h"
+#include "cli/info.h"
 #include "cli/serve.h"
-#include "node/archive.h"
-#include "node/gateway.h"
+#include "node/network.h"
 
 typedef struct {
-  const char *host, *data, *wallet, *ports_file;
+  const char *config, *host, *data, *wallet, *ports_file;
   int64_t port, bundler_port, block_ms;
   bool resettable;
 } gateway_options_t;
 
-enum { NO_PORT = -1 };
-
 #define FIELD(name) offsetof(gateway_options_t, name)
 static const aod_option_t options_table[] = {
+    {"--config", AOD_OPTION_TEXT, FIELD(config), "FILE",
+     "read options from there; environment and flags win", 0, 0},
     {"--data", AOD_OPTION_TEXT, FIELD(data), "DIR",
      "keep everything there (default: a temporary folder, removed at exit)", 0, 0},
     {"--port", AOD_OPTION_INT, FIELD(port), "N", "0: a free one (default: 1984, arlocal's)", 0,
@@ -44,10 +41,11 @@ static const aod_option_t options_table[] = {
     {NULL, 0, 0, NULL, NULL, 0, 0},
 };
 
-static void print_banner(const aod_archive_info_t *info, int64_t ready_us) {
+static void print_banner(const aod_network_info_t *info, int64_t ready_us) {
+  const char *gateway = info->urls[AOD_PORT_AR], *bundler = info->urls[AOD_PORT_BUNDLER];
   printf("aod " AOD_VERSION "  an Arweave gateway, ready in %.1f ms\n\n", (double)ready_us / 1000);
-  printf("  %-10s %s\n", "gateway", info->url);
-  printf("  %-10s %s\n", "bundler", info->bundler_url ? info->bundler_url : info->url);
+  printf("  %-10s %s\n", "gateway", gateway);
+  printf("  %-10s %s\n", "bundler", bundler ? bundler : gateway);
   printf("  %-10s %s\n", "wallet", info->address);
   printf("  %-10s %s%s\n\n", "data", info->data_dir,
          info->temporary ? "  (removed at exit; --data DIR keeps it)" : "");
@@ -55,45 +53,33 @@ static void print_banner(const aod_archive_info_t *info, int64_t ready_us) {
   fflush(stdout);
 }
 
-static int write_ports_file(const aod_archive_info_t *info, const char *path, aod_error_t *err) {
-  const char *bundler = info->bundler_url ? info->bundler_url : info->url;
-  aod_buf_t json = {0};
-  aod_buf_byte(&json, '{');
-  aod_json_key_string(&json, "ar", aod_text(info->url));
-  aod_json_key_string(&json, "bundler", aod_text(bundler));
-  aod_json_key_string(&json, "address", aod_text(info->address));
-  aod_json_key_int(&json, "pid", getpid());
-  aod_buf_text(&json, "}\n");
-  int code = aod_file_write(path, aod_buf_slice(&json), 0644, err);
-  aod_buf_free(&json);
-  return code;
-}
-
 static int run(const gateway_options_t *options, int64_t started_us, aod_error_t *err) {
-  aod_archive_options_t archive_options = {.host = options->host,
-                                           .port = options->port,
-                                           .bundler_port = options->bundler_port,
+  aod_network_options_t network_options = {.host = options->host,
                                            .data_dir = options->data,
                                            .wallet = options->wallet,
                                            .block_ms = options->block_ms,
-                                           .resettable = options->resettable || !options->data};
-  aod_archive_t *archive;
-  int code = aod_archive_open(&archive, &archive_options, err);
+                                           .resettable = options->resettable};
+  for (int i = 0; i < AOD_PORTS; i++) network_options.ports[i] = AOD_PORT_NONE;
+  network_options.ports[AOD_PORT_AR] = options->port;
+  network_options.ports[AOD_PORT_BUNDLER] = options->bundler_port;
+  aod_network_t *network;
+  int code = aod_network_open(&network, &network_options, err);
   if (code != AOD_OK) return code;
-  const aod_archive_info_t *info = aod_archive_info(archive);
+  const aod_network_info_t *info = aod_network_info(network);
   print_banner(info, aod_clock_monotonic_us() - started_us);
-  if (options->ports_file) code = write_ports_file(info, options->ports_file, err);
+  if (options->ports_file) code = aod_info_write_file(info, options->ports_file, err);
   if (code == AOD_OK) aod_serve_wait();
-  aod_archive_close(archive);
+  aod_network_close(network);
   return code;
 }
 
 int aod_command_gateway(int argc, char **argv) {
   int64_t started_us = aod_clock_monotonic_us();
   gateway_options_t options = {
-      .host = "127.0.0.1", .port = 1984, .bundler_port = NO_PORT, .block_ms = AOD_BLOCK_MS};
+      .host = "127.0.0.1", .port = 1984, .bundler_port = AOD_PORT_NONE, .block_ms = AOD_BLOCK_MS};
   aod_error_t err;
-  int code = aod_options_parse(options_table, argc, argv, &options, NULL, &err);
+  aod_arena_t arena = {0};
+  int code = aod_options_load(options_table, argc, argv, &options, NULL, &arena, &err);
   if (code == 1) {
     aod_options_help("aod gateway [OPTION...]",
                      "Serve an Arweave gateway and a bundler, on a chain of their own. Nothing\n"
@@ -102,8 +88,10 @@ int aod_command_gateway(int argc, char **argv) {
                      options_table);
     return 0;
   }
-  if (code != AOD_OK) return aod_command_fail("gateway", &err);
-  aod_serve_prepare();
-  code = run(&options, started_us, &err);
+  if (code == AOD_OK) {
+    aod_serve_prepare();
+    code = run(&options, started_us, &err);
+  }
+  aod_arena_free(&arena);
   return code == AOD_OK ? 0 : aod_command_fail("gateway", &err);
 }

@@ -111,6 +111,8 @@ static void print_banner(const aod_network_info_t *info, int64_t ready_us) {
 static int run(const aod_units_options_t *options, int64_t started_us, aod_error_t *err) {
   aod_network_options_t network_options = {.host = options->host,
                                            .data_dir = options->data,
+                                           .block_ms = AOD_BLOCK_MS,
+                                           .known_modules = true,
                                            .wallet = options->wallet,
                                            .modules = options->modules.values,
                                            .module_count = options->modules.count,

@@ -6,10 +6,6 @@
 #include "ar/ar.h"
 #include "net/uploader.h"
 
-/* How long transactions may be pending in the gateways that this program runs. Short enough to wait
- * for; long enough for tests that post, look at what is pending, and mine themselves. */
-enum { AOD_BLOCK_MS = 5000 };
-
 typedef struct {
   aod_ar_t *ar;
   aod_uploader_t *uploader; /* gets what is uploaded too; NULL: it stays here */

@@ -207,7 +207,7 @@ static int offer_modules(aod_network_t *network, aod_error_t *err) {
     network->info.modules =
         aod_arena_alloc(&network->arena, (most + 1) * sizeof *network->info.modules);
   }
-  int code = offer_known_modules(network, err);
+  int code = network->options.known_modules ? offer_known_modules(network, err) : AOD_OK;
   for (size_t i = 0; i < network->options.module_count && code == AOD_OK; i++)
     code = offer_file(network, network->options.modules[i], err);
   return code;
@@ -272,8 +272,8 @@ static int open_gateway(aod_network_t *network, aod_error_t *err) {
   aod_ar_options_t options = {.path = path_in_data(network, "ar.db"),
                               .network = "aod.LN.1",
                               .signer = network->signer,
-                              .block_ms = AOD_BLOCK_MS,
-                              .resettable = network->home.temporary,
+                              .block_ms = network->options.block_ms,
+                              .resettable = network->options.resettable || network->home.temporary,
                               .refill = refill,
                               .settle = await_published,
                               .neighbour = network};

@@ -12,6 +12,10 @@ enum { AOD_PORTS = 5 };
 extern const char *const aod_port_names[AOD_PORTS]; /* "ar", "bundler", … */
 enum { AOD_PORT_NONE = -1 };
 
+/* A good choice for `block_ms`: short enough to wait for; long enough for tests that post, look at
+ * what is pending, and mine themselves. */
+enum { AOD_BLOCK_MS = 5000 };
+
 typedef struct {
   const char *host;
   int64_t ports[AOD_PORTS];   /* 0: a free one; AOD_PORT_NONE: the unit is not here */
@@ -23,6 +27,11 @@ typedef struct {
   const char *bundles_url; /* a gateway that gets them in bundles of our own, which the units'
                             * wallet pays */
   bool test_accounts;      /* write the ten test accounts into the data folder */
+  /* Of the gateway: how long transactions may be pending (0: until somebody mines), whether it can
+   * be reset though its data is kept, whether it knows the modules that stand beside the program.
+   */
+  int64_t block_ms;
+  bool resettable, known_modules;
   /* Where neighbours answer that are not here. */
   const char *const *gateway_urls; /* asked in this order */
   size_t gateway_count;
