@@ -47,7 +47,10 @@ static int choose_format(const script_t *script, const json_t *line, aod_slice_t
                                     : aod_json_get_string(line, "format");
   if (format->len) return AOD_OK;
   int code = aod_module_guess_format(wasm, &guessed, err);
-  if (code == AOD_OK) *format = aod_text(guessed);
+  if (code == AOD_OK)
+    *format = aod_text(guessed);
+  else
+    aod_error_prefix(err, "%s", script->options->module);
   return code;
 }
 
