@@ -335,15 +335,23 @@ static int carry_items(aod_uploader_t *uploader, const aod_upload_list_t *items,
   return code;
 }
 
-/* Items gather until the first of them has lingered; then all that are due go together. */
+static int compare_seq(const void *a, const void *b) {
+  int64_t left = ((const aod_upload_t *)a)->seq, right = ((const aod_upload_t *)b)->seq;
+  return left < right ? -1 : left > right;
+}
+
+/* Items gather until the first of them has lingered; then all that are due go together, in the
+ * order in which aod_uploads_carried will give them back. */
 static int gather(aod_uploader_t *uploader, aod_arena_t *arena, aod_upload_list_t *items,
                   aod_error_t *err) {
   int64_t now_ms = aod_clock_wall_ms();
   int code = aod_uploads_due(uploader->uploads, now_ms - uploader->options.linger_ms, 1, 0, arena,
                              items, err);
   if (code != AOD_OK || items->count == 0) return code;
-  return aod_uploads_due(uploader->uploads, now_ms, ITEMS_MAX, uploader->options.bundle_bytes_max,
+  code = aod_uploads_due(uploader->uploads, now_ms, ITEMS_MAX, uploader->options.bundle_bytes_max,
                          arena, items, err);
+  if (code == AOD_OK) qsort(items->list, items->count, sizeof *items->list, compare_seq);
+  return code;
 }
 
 int aod__uploader_make_carrier(aod_uploader_t *uploader, aod_error_t *err) {

@@ -93,11 +93,11 @@ async function startSender(data, option, url) {
   return net
 }
 
-// Schedule `count` messages; answers their ids. No evaluation is needed for that.
-async function schedule(net, process, count) {
+// Schedule `count` messages of some size; answers their ids. No evaluation is needed for that.
+async function schedule(net, process, count, size = 10) {
   const ids = []
   for (let i = 0; i < count; i++) {
-    const { id, raw } = await signItem({ target: process, tags: messageTags(tag('Action', 'Upload')), data: `message ${Math.random()}` })
+    const { id, raw } = await signItem({ target: process, tags: messageTags(tag('Action', 'Upload')), data: `message ${Math.random()} ${'x'.repeat(size)}` })
     const answer = await postItem(net.su, raw)
     assert.equal(answer.status, 200, answer.text)
     ids.push(id)
@@ -242,7 +242,7 @@ for (const [option, name] of [['--upload', 'a bundler'], ['--upload-bundles', 'a
     let net = await sender(data)
     const process = await scheduleProcess(net)
     for (let round = 0; round < 5; round++) {
-      await schedule(net, process, 3)
+      await schedule(net, process, 3, 150_000) // together more than a chunk
       if (round % 2) await eventually('something is on its way', () => trouble.passed + trouble.harmed > turn / 2, slow)
       await net.kill()
       net = await sender(data)

@@ -402,6 +402,24 @@ static void small_bundles_travel_inside_of_the_transaction(void **state) {
   check_kept(items, 3);
 }
 
+/* What is due first need not have been added first. */
+static void a_bundle_is_put_together_in_the_same_order_each_time(void **state) {
+  (void)state;
+  aod_item_t items[] = {new_item(10), new_item(20), new_item(30)};
+  aod_uploads_t *uploads;
+  aod_error_t err;
+  int64_t now_ms = aod_clock_wall_ms();
+  check_ok(aod_uploads_open(&uploads, test_path(dir, "uploads.db"), &err), &err);
+  for (int i = 0; i < 3; i++)
+    check_ok(aod_uploads_add(uploads, &items[i].raw, 1, now_ms - 1000 - i, &err), &err);
+  aod_uploads_close(uploads);
+  receiver.mined = true;
+  start(payer);
+  await_waiting(0);
+  assert_int_equal(posts_now(), 1);
+  check_kept(items, 3);
+}
+
 static void large_bundles_travel_in_chunks(void **state) {
   (void)state;
   aod_item_t item = new_item(LARGE_BYTES);
@@ -537,6 +555,7 @@ int main(void) {
       CASE(a_receipt_for_another_item_is_none),
       CASE(closing_does_not_wait_for_answers_and_loses_nothing),
       CASE(small_bundles_travel_inside_of_the_transaction),
+      CASE(a_bundle_is_put_together_in_the_same_order_each_time),
       CASE(large_bundles_travel_in_chunks),
       CASE(a_lost_answer_is_no_second_post),
       CASE(what_failed_is_posted_again_not_signed_again),
