@@ -86,7 +86,8 @@ static int load(aod_module_t *module, aod_slice_t wasm, const char *name, aod_er
   aod_code_options_t options = module->vm->code_options;
   if (format->metered) options.gas_type = format->wide ? AOD_WASM_I64 : AOD_WASM_I32;
   int rc = check_host(wasm, format, err);
-  if (rc == AOD_OK) rc = aod_code_load(wasm, name, &options, &module->code, err);
+  if (rc) return aod_error_prefix(err, "module %s", name);
+  rc = aod_code_load(wasm, name, &options, &module->code, err);
   if (rc == AOD_OK) rc = link_host(module, err);
   if (rc == AOD_OK) rc = aod__module_prepare(module, err);
   return rc;
