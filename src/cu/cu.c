@@ -1,6 +1,10 @@
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cu/internal.h"
+
+/* Slots beyond the cores, so that a long message or two hold nobody up on a small machine. */
+enum { SPARE_SLOTS = 2 };
 
 int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *err) {
   aod_cu_t *cu = aod_alloc(sizeof *cu);
@@ -19,7 +23,8 @@ int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *er
     return code;
   }
   pthread_mutex_init(&cu->lock, NULL);
-  cu->pool = aod_pool_open("cu-evaluate", 0);
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  cu->pool = aod_pool_open("cu-evaluate", (int)(cores > 0 ? cores : 1) + SPARE_SLOTS);
   *out = cu;
   return AOD_OK;
 }

@@ -20,7 +20,7 @@ struct aod_cu {
   const aod_gateway_t *gateway;
   aod_cu_access_t access;
   aod_computer_t interface;
-  aod_pool_t *pool;      /* the evaluation slots: as many as cores */
+  aod_pool_t *pool;      /* the evaluation slots: about as many as cores */
   pthread_mutex_t lock;  /* guards the rest */
   aod_idmap_t processes; /* id to aod_process_t: those asked about since the start */
   size_t copies;         /* processes that are evaluated once more, to an earlier place */

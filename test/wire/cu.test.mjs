@@ -339,6 +339,20 @@ describe('what a module must say', () => {
   })
 })
 
+test('U49 a long evaluation does not hold up other processes', async () => {
+  const [slow, quick] = [await spawnProcess(net), await spawnProcess(net)]
+  await printed(net, slow, 'return 1')
+  await printed(net, quick, 'return 1')
+  let finished = false
+  const long = evaluate(net, slow, 'local x = 0 for i = 1, 3e8 do x = x + i end return "done"').then((result) => {
+    finished = true
+    return result
+  })
+  for (let i = 0; i < 3; i++) await printed(net, quick, `return ${i}`)
+  assert.equal(finished, false)
+  assert.equal(outputOf(await long), 'done')
+})
+
 describe('refusals', () => {
   test('U6 without process-id', async () => {
     assertRefused(await request(`${net.cu}/result/${unknownId}`))
