@@ -106,7 +106,7 @@ typedef struct {
   /* Store signed items for good; storing one again is no error. Blocks until all are on disk. */
   int (*upload)(void *context, const aod_slice_t *raws, size_t count, aod_error_t *err);
   uint64_t (*height)(void *context); /* the newest block's */
-  /* How many blocks hold or follow a base-layer transaction. AOD_ENOTFOUND: unknown, or no
+  /* How many blocks lie on top of that of a base-layer transaction. AOD_ENOTFOUND: unknown, or no
    * transaction of the base layer. */
   int (*confirmations)(void *context, const uint8_t id[32], uint64_t *count, aod_error_t *err);
   /* Blocks from a height on, ascending, at most `limit`; those made before the call are there. */

@@ -11,6 +11,7 @@
 typedef struct {
   const char *host, *data, *wallet, *ports_file, *upload, *upload_bundles;
   int64_t port_base;
+  bool allow_push, metrics;
   aod_option_list_t modules;
 } dev_options_t;
 
@@ -32,6 +33,9 @@ static const aod_option_t options_table[] = {
     {"--upload-bundles", AOD_OPTION_TEXT, FIELD(upload_bundles), "URL",
      "send every record to this gateway too, in bundles that the units' wallet signs and pays", 0,
      0},
+    {"--allow-push", AOD_OPTION_FLAG, FIELD(allow_push), NULL,
+     "let anybody have a message of a result pushed again: POST /push/ID/NUMBER", 0, 0},
+    {"--metrics", AOD_OPTION_FLAG, FIELD(metrics), NULL, "answer GET /metrics", 0, 0},
     {"--ports-file", AOD_OPTION_TEXT, FIELD(ports_file), "FILE",
      "write URLs, addresses, modules and accounts there as JSON, once every port answers", 0, 0},
     {NULL, 0, 0, NULL, NULL, 0, 0},
@@ -78,6 +82,8 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
   aod_network_options_t network_options = {.host = options->host,
                                            .data_dir = options->data,
                                            .wallet = options->wallet,
+                                           .push = options->allow_push,
+                                           .metrics = options->metrics,
                                            .upload_url = options->upload,
                                            .bundles_url = options->upload_bundles,
                                            .test_accounts = true,

@@ -67,6 +67,7 @@ static void check_entry(walk_t *walk, const aod_outbox_entry_t *entry) {
     check_cranked(walk, entry);
     break;
   case AOD_OUTBOX_INVALID:
+  case AOD_OUTBOX_RESULT:
     check_text(walk, entry);
     break;
   case AOD_OUTBOX_ASSIGN:

@@ -18,7 +18,10 @@ typedef struct {
   bool parked, json, all;
 } outbox_options_t;
 
-static const char *const kind_names[] = {"?", "item", "spawn", "assign", "crank", "invalid"};
+static const char *kind_name(aod_outbox_kind_t kind) {
+  static const char *const names[] = {"?", "item", "spawn", "assign", "crank", "invalid", "result"};
+  return (size_t)kind < sizeof names / sizeof *names ? names[kind] : names[0];
+}
 
 static int open_outbox(const outbox_options_t *options, aod_outbox_t **outbox, aod_error_t *err) {
   if (!options->data) return aod_fail(err, AOD_EUSAGE, "say whose outbox: --data DIR");
@@ -47,7 +50,7 @@ static int read_number(const aod_option_list_t *words, int64_t *seq, aod_error_t
 
 static void describe_entry(aod_buf_t *json, const aod_outbox_entry_t *entry, int64_t now_ms) {
   aod_json_key_int(json, "number", entry->seq);
-  aod_json_key_string(json, "kind", aod_text(kind_names[entry->kind]));
+  aod_json_key_string(json, "kind", aod_text(kind_name(entry->kind)));
   if (entry->kind != AOD_OUTBOX_INVALID) {
     aod_describe_id(json, "id", entry->id);
     aod_describe_id(json, "process", entry->process);
@@ -64,7 +67,7 @@ static void describe_entry(aod_buf_t *json, const aod_outbox_entry_t *entry, int
 static void print_line(const aod_outbox_entry_t *entry, aod_arena_t *arena) {
   bool invalid = entry->kind == AOD_OUTBOX_INVALID;
   aod_slice_t to = aod_ao_id(arena, invalid ? entry->parent : entry->process);
-  printf("%8lld  %-7s  %-8s  %.*s  %.*s\n", (long long)entry->seq, kind_names[entry->kind],
+  printf("%8lld  %-7s  %-8s  %.*s  %.*s\n", (long long)entry->seq, kind_name(entry->kind),
          entry->parked ? "parked" : "waiting", AOD_ARG(to), AOD_ARG(entry->reason));
 }
 

@@ -9,6 +9,7 @@ typedef struct {
   int64_t ports[5], port; /* AOD_PORT_NONE: not given */
   aod_option_list_t gateway_urls, modules, restricted, allowed, allowed_owners;
   const char *scheduler_url, *computer_url, *announce_url, *upload, *upload_bundles;
+  bool allow_push, metrics;
 } aod_units_options_t;
 
 extern const aod_option_t aod_units_options[];

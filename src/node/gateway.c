@@ -81,7 +81,7 @@ static int confirmations(void *context, const uint8_t id[32], uint64_t *count, a
   if (code == AOD_OK && !stored.base_layer)
     code = aod_fail(err, AOD_ENOTFOUND, "it is a data item, no transaction of the base layer");
   if (code == AOD_OK) code = aod_ar_height(ar, &newest, err);
-  if (code == AOD_OK) *count = stored.pending ? 0 : (uint64_t)(newest - stored.block.height + 1);
+  if (code == AOD_OK) *count = stored.pending ? 0 : (uint64_t)(newest - stored.block.height);
   aod_arena_free(&arena);
   return code;
 }

@@ -358,7 +358,8 @@ static int open_scheduler(aod_network_t *network, aod_error_t *err) {
   if (!is_here(network, AOD_PORT_SU)) return AOD_OK;
   aod_su_options_t options = {.schedule_path = path_in_data(network, "su.db"),
                               .signer = network->signer,
-                              .gateway = &network->gateway};
+                              .gateway = &network->gateway,
+                              .metrics = network->options.metrics};
   int code = aod_su_open(&network->su, &options, err);
   if (code == AOD_OK) network->scheduler = aod_su_scheduler(network->su);
   return code == AOD_OK ? announce_scheduler(network, err) : code;
@@ -390,7 +391,9 @@ static int open_messenger(aod_network_t *network, aod_error_t *err) {
                               .signer = network->signer,
                               .scheduler = network->scheduler,
                               .computer = network->computer,
-                              .gateway = &network->gateway};
+                              .gateway = &network->gateway,
+                              .push = network->options.push,
+                              .metrics = network->options.metrics};
   return aod_mu_open(&network->mu, &options, err);
 }
 

@@ -38,6 +38,7 @@ typedef struct {
   const char *scheduler_url, *computer_url;
   /* Processes (ids) and owners (addresses) that the compute unit does or does not evaluate; an
    * empty list is no condition. */
+  bool push, metrics; /* answer POST /push/:id/:number; answer GET /metrics */
   const char *const *restricted, *const *allowed, *const *allowed_owners;
   size_t restricted_count, allowed_count, allowed_owner_count;
   const char *announce_url; /* publish this as the scheduler's URL; NULL: its own, where the gateway

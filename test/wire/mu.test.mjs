@@ -418,3 +418,27 @@ test('M34 two processes that answer each other for ever hold up nobody else', as
   await eventually('they still are', async () => (await rounds()) > before)
   await net.kill()
 })
+
+test('M43 where pushing is allowed, a message of a result goes out once, however often it is pushed; metrics count', async () => {
+  const net = await startNetwork({ args: ['--allow-push', '--metrics'] })
+  try {
+    const [sender, receiver] = [await spawnProbe(net), await spawnProbe(net)]
+    const id = await emit(net, sender, { Messages: [entry(receiver, { data: 'once' })] })
+    await arrival(net, receiver, pushedFrom(sender))
+    const push = (number) => request(`${net.mu}/push/${id}/${number}?process-id=${sender}`, { method: 'POST' })
+    const { status, json } = await push(0)
+    assert.equal(status, 202)
+    assert.deepEqual(json, { message: 'Processing Message Result', id })
+    assertRefused(await push(1), /Message number does not exist in the result/)
+    const metric = async (url, name) =>
+      Number(new RegExp(`^${name} (\\d+)$`, 'm').exec((await request(`${url}/metrics`)).text)[1])
+    await eventually('the push is through', async () => (await metric(net.mu, 'ao_mu_held')) === 0)
+    assert.equal((await schedule(net, receiver)).filter(({ message }) => pushedFrom(sender)(message)).length, 1)
+    assert.ok((await metric(net.mu, 'ao_mu_accepted_total')) >= 5)
+    assert.equal(await metric(net.mu, 'ao_mu_parked_total'), 0)
+    assert.ok((await metric(net.su, 'ao_su_scheduled_total')) >= 6)
+    assert.equal(await metric(net.su, 'ao_su_duplicates_total'), 1)
+  } finally {
+    await net.stop()
+  }
+})

@@ -152,6 +152,7 @@ static void damage_to_the_outbox_is_found(void **state) {
       {ENTRY("4", "message_id", "process", "''", "''"), NULL},
       {ENTRY("3", "message_id", "process", "''", "''"), NULL},
       {ENTRY("5", "message_id", "process", "''", "'{}'"), NULL},
+      {ENTRY("6", "message_id", "process", "''", "'{}'"), NULL},
       {ENTRY("1", "zeroblob(32)", "process", "item", "''"), "its id differs"},
       {ENTRY("1", "message_id", "zeroblob(32)", "item", "''"), "another process"},
       {ENTRY("1", "message_id", "process", "substr(item, 1, length(item) - 1) || 'y'", "''"),
