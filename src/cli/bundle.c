@@ -12,8 +12,6 @@
 #include "cli/describe.h"
 #include "cli/input.h"
 
-enum { RAW_IN_JSON_MAX = 64 << 20 };
-
 typedef struct {
   const char *out, *dir;
 } bundle_options_t;
@@ -99,10 +97,6 @@ static void describe_bundle(aod_buf_t *json, aod_slice_t payload) {
   if (end < payload.len) aod_json_key_int(json, "trailingBytes", (int64_t)(payload.len - end));
 }
 
-static bool is_verdict(int code) {
-  return code == AOD_OK || code == AOD_EINPUT || code == AOD_ESIGNATURE || code == AOD_ELIMIT;
-}
-
 static int survey_payload(survey_t *survey, aod_slice_t payload, aod_error_t *err) {
   int code = aod_bundle_walk(payload, AOD_BUNDLE_LIMITS, visit_item, survey, err);
   if (code != AOD_OK && survey->first.code == code) *err = survey->first; /* a file's failure */
@@ -126,7 +120,7 @@ static int judge(const aod_option_list_t *words, const char *name, survey_t *sur
   aod_buf_byte(&list, '[');
   if (code == AOD_OK) code = survey_payload(survey, payload, err);
   aod_buf_byte(&list, ']');
-  if (is_verdict(code)) {
+  if (aod_describe_is_verdict(code)) {
     aod_buf_byte(&json, '{');
     describe_bundle(&json, payload);
     aod_json_key_int(&json, "itemCount", (int64_t)survey->count);
@@ -192,7 +186,7 @@ static int answer(const aod_buf_t *payload, size_t count, const char *out, aod_e
   if (out) {
     code = aod_file_write(out, aod_buf_slice(payload), 0644, err);
     aod_json_key_string(&json, "file", aod_text(out));
-  } else if (payload->len > RAW_IN_JSON_MAX) {
+  } else if (payload->len > AOD_DESCRIBE_RAW_MAX) {
     code = aod_fail(err, AOD_ETOOLARGE, "the bundle is too large for JSON: --out FILE");
   } else {
     aod_base64url_member(&json, "raw", aod_buf_slice(payload));

@@ -55,6 +55,10 @@ void aod_describe_data(aod_buf_t *json, uint64_t len, const uint8_t sha256[32]) 
   aod_describe_hex(json, "dataSha256", aod_slice(sha256, 32));
 }
 
+bool aod_describe_is_verdict(int code) {
+  return code == AOD_OK || code == AOD_EINPUT || code == AOD_ESIGNATURE || code == AOD_ELIMIT;
+}
+
 void aod_describe_verdict(aod_buf_t *json, int code, const aod_error_t *err) {
   aod_json_key_bool(json, "valid", code == AOD_OK);
   if (code != AOD_OK) aod_json_key_string(json, "reason", aod_text(err->message));

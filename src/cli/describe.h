@@ -5,6 +5,8 @@
 
 #include "arweave/item.h"
 
+enum { AOD_DESCRIBE_RAW_MAX = 64 << 20 }; /* bytes that are put into JSON as base64url */
+
 /* id, signatureType, signatureName, owner, address, aoAddress, target, anchor, tags. */
 void aod_describe_item(aod_buf_t *json, const aod_item_t *item);
 /* dataLength, dataSha256. */
@@ -12,6 +14,8 @@ void aod_describe_data(aod_buf_t *json, uint64_t len, const uint8_t sha256[32]);
 /* "tags": [{name, value}]; what is no UTF-8 is also given exactly, as nameBase64url and
  * valueBase64url. */
 void aod_describe_tags(aod_buf_t *json, const aod_tags_t *tags);
+/* Is the code an answer about what was given, which is told as JSON too? Others are about us. */
+bool aod_describe_is_verdict(int code);
 /* valid; and the reason when `code` is not AOD_OK. */
 void aod_describe_verdict(aod_buf_t *json, int code, const aod_error_t *err);
 /* The member `name` with the id's 43 characters. */

@@ -14,8 +14,6 @@
 #include "cli/fields.h"
 #include "cli/input.h"
 
-enum { RAW_IN_JSON_MAX = 64 << 20 };
-
 typedef struct {
   const char *wallet, *target, *anchor, *out;
   aod_option_list_t tags;
@@ -48,16 +46,12 @@ static int read_item(const aod_option_list_t *words, reading_t *reading, aod_err
   return code;
 }
 
-static bool is_verdict(int code) {
-  return code == AOD_OK || code == AOD_EINPUT || code == AOD_ESIGNATURE || code == AOD_ELIMIT;
-}
-
 /* `whole`: all that is known, not only the id. */
 static int judge(const aod_option_list_t *words, bool whole, aod_error_t *err) {
   reading_t reading = {.stream = aod_item_stream_new()};
   aod_sha256_begin(&reading.data);
   int code = read_item(words, &reading, err);
-  if (is_verdict(code)) {
+  if (aod_describe_is_verdict(code)) {
     aod_buf_t json = {0};
     uint8_t sha256[32];
     const aod_item_t *item = aod_item_stream_item(reading.stream);
@@ -139,7 +133,7 @@ static int answer(const uint8_t id[32], aod_buf_t *raw, uint64_t data_len, aod_i
   if (out) {
     code = write_item(aod_buf_slice(raw), data, out, err);
     aod_json_key_string(&json, "file", aod_text(out));
-  } else if (data_len > RAW_IN_JSON_MAX) {
+  } else if (data_len > AOD_DESCRIBE_RAW_MAX) {
     code = aod_fail(err, AOD_ETOOLARGE, "the item is too large for JSON: --out FILE");
   } else {
     code = aod_input_each(data, append_piece, raw, err);

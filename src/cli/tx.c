@@ -112,10 +112,6 @@ static int describe_data(aod_buf_t *json, const aod_transaction_t *transaction, 
   return code;
 }
 
-static bool is_verdict(int code) {
-  return code == AOD_OK || code == AOD_EINPUT || code == AOD_ESIGNATURE || code == AOD_ELIMIT;
-}
-
 static int judge(const tx_options_t *options, const aod_option_list_t *words, bool whole,
                  aod_error_t *err) {
   aod_arena_t arena = {0};
@@ -139,7 +135,7 @@ static int judge(const tx_options_t *options, const aod_option_list_t *words, bo
   }
   aod_describe_verdict(&json, code, err);
   aod_buf_byte(&json, '}');
-  if (is_verdict(code)) aod_describe_print(&json);
+  if (aod_describe_is_verdict(code)) aod_describe_print(&json);
   aod_buf_free(&json);
   aod_buf_free(&data);
   aod_arena_free(&arena);

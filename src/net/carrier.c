@@ -204,12 +204,26 @@ static void post(const turn_t *turn, aod_transaction_t *transaction, aod_slice_t
 
 /* ---- one carrier's turn ---- */
 
+/* A transaction that is not about these bytes is of no use to anybody: sign a new one. */
+static bool is_about(const turn_t *turn, aod_transaction_t transaction, aod_slice_t payload) {
+  aod_error_t why;
+  transaction.data = payload;
+  if (aod_transaction_verify(&transaction, &why) == AOD_OK) return true;
+  aod_upload_outcome_t *outcome = turn->outcome;
+  aod__uploader_put_off(turn->uploader, turn->upload, AOD__REFUSED, 0, outcome);
+  outcome->what = AOD_UPLOAD_UNDONE;
+  snprintf(outcome->reason, sizeof outcome->reason,
+           "the outbox does not fit its transaction: %.100s", why.message);
+  return false;
+}
+
 static int post_carrier(const turn_t *turn, bool known, bool *stopped, aod_error_t *err) {
   aod_transaction_t transaction;
   aod_buf_t payload = {0};
   int code = aod_transaction_parse(turn->upload->raw, turn->arena, &transaction, err);
   if (code == AOD_OK) code = load_payload(turn, &payload, err);
-  if (code == AOD_OK) post(turn, &transaction, aod_buf_slice(&payload), known, stopped);
+  if (code == AOD_OK && is_about(turn, transaction, aod_buf_slice(&payload)))
+    post(turn, &transaction, aod_buf_slice(&payload), known, stopped);
   aod_buf_free(&payload);
   return code;
 }
