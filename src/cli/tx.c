@@ -212,6 +212,8 @@ static int read_unsigned(aod_input_t *input, aod_arena_t *arena, aod_transaction
   }
   if (code == AOD_OK) code = aod_transaction_from_json(json, arena, transaction, err);
   json_decref(json);
+  if (code == AOD_OK && transaction->data.len && transaction->data_root.len == 0)
+    aod_transaction_set_data(transaction, transaction->data, arena);
   return code;
 }
 
@@ -247,6 +249,7 @@ static int run_sign(void *target, const aod_option_list_t *words, aod_error_t *e
     code = options->unsigned_json ? read_unsigned(&input, &arena, &transaction, err)
                                   : set_data(&transaction, &input, &arena, err);
   if (code == AOD_OK) code = aod_transaction_sign(&transaction, signer, &arena, err);
+  if (code == AOD_OK) code = aod_transaction_verify(&transaction, err); /* would a node take it? */
   if (code == AOD_OK) code = answer(&transaction, options->out, err);
   aod_input_close(&input);
   aod_signer_free(signer);

@@ -392,6 +392,11 @@ describe('aod tx', () => {
       reward: '34', last_tx: '' }, testWallet)
     const tx = yes(['tx', 'sign', '--unsigned', '--wallet', walletFile], JSON.stringify(made))
     assert.equal(tx.quantity, '12')
+    const bare = yes(['tx', 'sign', '--unsigned', '--wallet', walletFile], JSON.stringify({ format: 2, data: 'aGVsbG8' }))
+    assert.equal(bare.data_size, '5')
+    assert.ok(await arweave.transactions.verify(arweave.transactions.fromRaw(bare)))
+    refused(['tx', 'sign', '--unsigned', '--wallet', walletFile], JSON.stringify({ format: 2, data: 'aGVsbG8', data_size: '4', data_root: made.owner.slice(0, 43) }), 2, /data/)
+    refused(['tx', 'sign', '--wallet', walletFile, '--quantity', '1'], '', 2, /target/)
     assert.ok(await arweave.transactions.verify(arweave.transactions.fromRaw(tx)))
   })
 
