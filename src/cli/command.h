@@ -22,6 +22,7 @@ int aod_command_tx(int argc, char **argv);
 int aod_command_deephash(int argc, char **argv);
 int aod_command_fetch(int argc, char **argv);
 int aod_command_uploads(int argc, char **argv);
+int aod_command_router(int argc, char **argv);
 int aod_command_outbox(int argc, char **argv);
 int aod_command_fsck(int argc, char **argv);
 

@@ -24,6 +24,7 @@ static const struct {
     {"deephash", "the hash that Arweave signs", aod_command_deephash},
     {"fetch", "an item or transaction from gateways, verified", aod_command_fetch},
     {"uploads", "what waits to be carried to Arweave", aod_command_uploads},
+    {"router", "one address for several schedulers", aod_command_router},
     {"outbox", "what a messenger has not delivered yet; trying it again", aod_command_outbox},
     {"fsck", "is a data folder whole?", aod_command_fsck},
 };
