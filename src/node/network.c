@@ -256,7 +256,10 @@ static int announce_scheduler(aod_network_t *network, aod_error_t *err) {
   aod_buf_t raw = {0};
   int code = aod_item_sign(&fields, network->signer, &raw, NULL, err);
   aod_slice_t item = aod_buf_slice(&raw);
-  if (code == AOD_OK) code = network->gateway.upload(network->gateway.context, &item, 1, err);
+  bool only_here = !network->options.announce_url; /* an address that means nothing elsewhere */
+  if (code == AOD_OK && only_here) code = aod_ar_put_item(network->ar, item, err);
+  if (code == AOD_OK && !only_here)
+    code = network->gateway.upload(network->gateway.context, &item, 1, err);
   aod_buf_free(&raw);
   return code;
 }
