@@ -11,8 +11,10 @@
 
 typedef struct {
   aod__chunk_put_t put; /* first */
+  aod_task_t task;
   aod__unpack_t unpack;
   aod_request_t *request;
+  aod_slice_t bytes;
 } arrival_t;
 
 static void respond_done(aod_request_t *request) {
@@ -36,23 +38,31 @@ static void arrival_stored(aod_db_write_t *write) {
   }
 }
 
+/* In the finisher's thread, which may wait for the disk. */
+static void arrival_write(aod_task_t *task) {
+  arrival_t *arrival = (arrival_t *)((char *)task - offsetof(arrival_t, task));
+  aod__chunk_put_t *put = &arrival->put;
+  aod_error_t err;
+  const char *file = aod__root_file(put->root, put->size, &arrival->request->arena);
+  if (aod__files_patch(put->ar, file, put->chunk.start, arrival->bytes, &err) == AOD_OK)
+    aod_db_submit(put->ar->db, &put->write);
+  else
+    aod__ar_respond_failure(arrival->request, &err);
+}
+
 static void store_chunk(aod_request_t *request, aod_ar_t *ar, const aod__chunk_t *chunk,
                         aod_chunk_t place) {
-  aod_error_t err;
-  const char *file = aod__root_file(chunk->data_root, chunk->data_size, &request->arena);
-  if (aod__files_patch(ar, file, place.start, chunk->bytes, &err) != AOD_OK) {
-    aod__ar_respond_failure(request, &err);
-    return;
-  }
   arrival_t *arrival = aod_arena_alloc(&request->arena, sizeof *arrival);
   arrival->request = request;
+  arrival->task.run = arrival_write;
+  arrival->bytes = chunk->bytes;
   aod__chunk_put_init(&arrival->put, ar);
   arrival->put.write.done = arrival_stored;
   arrival->put.root = chunk->data_root;
   arrival->put.path = chunk->path;
   arrival->put.size = chunk->data_size;
   arrival->put.chunk = place;
-  aod_db_submit(ar->db, &arrival->put.write);
+  aod_pool_post(ar->finisher, &arrival->task);
 }
 
 void aod__ar_post_chunk(aod_request_t *request, void *unit) {

@@ -11,6 +11,7 @@
 
 typedef struct {
   aod_db_write_t write; /* first */
+  aod_task_t task;
   aod__unpack_t unpack;
   aod_ar_t *ar;
   aod_request_t *request;
@@ -80,6 +81,28 @@ static void posted(aod_db_write_t *write) {
 
 /* ---- the handler ---- */
 
+/* In the finisher's thread, which may wait for the disk. */
+static void store_data(aod_task_t *task) {
+  posting_t *posting = (posting_t *)((char *)task - offsetof(posting_t, task));
+  aod_error_t err;
+  aod_arena_t *arena = &posting->request->arena;
+  if (aod__files_put_data(posting->ar, &posting->row, arena, &err) == AOD_OK)
+    aod_db_submit(posting->ar->db, &posting->write);
+  else
+    aod__ar_respond_failure(posting->request, &err);
+}
+
+static void store(posting_t *posting) {
+  if (!posting->waits)
+    aod__index_row_of_transaction(&posting->row, &posting->transaction, posting->address,
+                                  &posting->request->arena);
+  posting->task.run = store_data;
+  if (posting->row.data.len > AOD__HELD_BYTES_MAX)
+    aod_pool_post(posting->ar->finisher, &posting->task);
+  else
+    aod_db_submit(posting->ar->db, &posting->write);
+}
+
 static void post_transaction(aod_request_t *request, aod_ar_t *ar) {
   posting_t *posting = aod_arena_alloc(&request->arena, sizeof *posting);
   aod_error_t err;
@@ -89,13 +112,8 @@ static void post_transaction(aod_request_t *request, aod_ar_t *ar) {
   posting->write.done = posted;
   int code = aod_transaction_parse(request->body, &request->arena, &posting->transaction, &err);
   if (code == AOD_OK) code = check(posting, &err);
-  if (code == AOD_OK && !posting->waits) {
-    aod__index_row_of_transaction(&posting->row, &posting->transaction, posting->address,
-                                  &request->arena);
-    code = aod__files_put_data(ar, &posting->row, &request->arena, &err);
-  }
   if (code == AOD_OK)
-    aod_db_submit(ar->db, &posting->write);
+    store(posting);
   else
     aod__ar_respond_failure(request, &err);
 }

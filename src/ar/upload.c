@@ -167,10 +167,12 @@ static void stream_finish(aod_task_t *task) {
     upload->put.row.data_len = stream->spool.len;
     stream->code = aod__spool_publish(stream->ar, &stream->spool, id, &stream->err);
   }
-  if (stream->code == AOD_OK)
+  if (stream->code == AOD_OK) {
     upload_store(stream->ar, upload);
-  else
+  } else {
+    aod__spool_abandon(&stream->spool);
     aod__ar_respond_failure(request, &stream->err);
+  }
 }
 
 /* ---- the handler ---- */

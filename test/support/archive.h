@@ -13,7 +13,7 @@
 typedef struct {
   char *dir;
   char path[100];
-  int64_t now_ms;
+  int64_t now_ms, block_ms;
   aod_signer_t *wallet, *quick;
   uint8_t address[AOD_ID_BYTES]; /* of `wallet` */
   aod_ar_t *ar;
@@ -34,6 +34,7 @@ static inline void archive_start(archive_t *archive) {
                               .signer = archive->wallet,
                               .now_ms = archive_now,
                               .clock = archive,
+                              .block_ms = archive->block_ms,
                               .resettable = true};
   check_ok(aod_ar_open(&archive->ar, &options, &err), &err);
   aod_server_options_t serving = {

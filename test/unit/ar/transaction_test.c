@@ -2,6 +2,8 @@
  * weave, taking back. */
 #include "support/archive.h"
 
+#include <unistd.h>
+
 #include "ar/limits.h"
 #include "ar/waiting.h"
 #include "ar/wallets.h"
@@ -38,6 +40,22 @@ static void the_last_of_several_mined_blocks_takes_it_in(void **state) {
   archive_post_tx(archive, &one, true, 200);
   archive_get(archive, "/mine/5", 200);
   assert_int_equal(archive_find(archive, one.id).block.height, 5);
+}
+
+static void a_block_makes_itself_when_it_is_due(void **state) {
+  archive_t *archive = *state;
+  aod_transaction_t one = archive_sign(archive, (aod_transaction_t){0}, AOD_TEXT("one"));
+  archive_post_tx(archive, &one, true, 200);
+  archive_stop(archive);
+  archive->block_ms = 20; /* what is pending already is due as well */
+  archive_start(archive);
+  for (int i = 0; i < 2; i++) {
+    for (int tries = 0; tries < 5000 && archive_find(archive, one.id).pending; tries++)
+      usleep(1000);
+    assert_int_equal(archive_find(archive, one.id).block.height, i + 1);
+    one = archive_sign(archive, (aod_transaction_t){0}, AOD_TEXT("two"));
+    archive_post_tx(archive, &one, true, 200);
+  }
 }
 
 static void posting_again_changes_nothing(void **state) {
@@ -282,6 +300,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       WITH_ARCHIVE(a_transaction_is_pending_until_a_block_comes),
       WITH_ARCHIVE(the_last_of_several_mined_blocks_takes_it_in),
+      WITH_ARCHIVE(a_block_makes_itself_when_it_is_due),
       WITH_ARCHIVE(posting_again_changes_nothing),
       WITH_ARCHIVE(keeps_more_tags_than_items_may_have),
       WITH_ARCHIVE(chunks_complete_a_transaction_across_a_restart),

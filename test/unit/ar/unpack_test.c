@@ -224,6 +224,28 @@ static void left_over_spools_are_removed_at_the_start(void **state) {
   aod__spool_abandon(&spool);
 }
 
+static void long_uploads_stream_into_a_file(void **state) {
+  archive_t *archive = *state;
+  aod_slice_t data = archive_bytes(archive, 1000000);
+  made_t good = make(archive, data, tags_of("Kind", "long", NULL));
+  made_t bad = make(archive, data, (aod_tags_t){0});
+  ((uint8_t *)bad.raw.ptr)[bad.raw.len / 2] ^= 1;
+  archive_post(archive, "/tx", "application/octet-stream", bad.raw, 400);
+  check_contains(archive_body(archive), "{\"error\":");
+  archive_post(archive, "/tx", "application/octet-stream", aod_slice_sub(good.raw, 0, 300000), 400);
+  archive_post(archive, "/tx", "application/octet-stream", data, 400); /* no item at all */
+  assert_int_equal(count_files(archive), 0);
+  archive_post(archive, "/tx", "application/octet-stream", good.raw, 200);
+  archive_post(archive, "/tx", "application/octet-stream", good.raw, 200);
+  assert_int_equal(count_files(archive), 1);
+  archive_expect_data(archive, good.id, data);
+  assert_int_equal(archive_find(archive, good.id).tags.count, 1);
+  expect_unknown(archive, bad.id);
+  /* put without HTTP it has the same file */
+  put(archive, good);
+  archive_expect_data(archive, good.id, data);
+}
+
 #define WITH_ARCHIVE(test) cmocka_unit_test_setup_teardown(test, archive_open, archive_close)
 
 int main(void) {
@@ -236,6 +258,7 @@ int main(void) {
       WITH_ARCHIVE(unpacking_is_resumed),
       WITH_ARCHIVE(items_found_late_stand_in_a_later_block),
       WITH_ARCHIVE(spools_become_files_or_nothing),
+      WITH_ARCHIVE(long_uploads_stream_into_a_file),
       WITH_ARCHIVE(left_over_spools_are_removed_at_the_start),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
