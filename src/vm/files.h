@@ -40,6 +40,15 @@ enum {
 /* Permission bits for aod_node_allows. */
 enum { AOD_ALLOW_READ = 4, AOD_ALLOW_WRITE = 2, AOD_ALLOW_EXECUTE = 1 };
 
+/* Where a file comes from. WeaveDrive's read of a HEADER (a transaction, a block) begins at byte 0
+ * whatever the position, and that of an ITEM does after a seek from the end: how the reference
+ * behaves, and what modules are written for. */
+typedef enum {
+  AOD_ORIGIN_LOCAL,
+  AOD_ORIGIN_HEADER,
+  AOD_ORIGIN_ITEM, /* its content is not here */
+} aod_origin_t;
+
 typedef struct aod_files aod_files_t;
 
 typedef struct aod_node aod_node_t;
@@ -51,6 +60,9 @@ struct aod_node {
   aod_buf_t content; /* of a file; the target of a link */
   uint32_t uses;     /* open descriptors; an unlinked node lives until the last closes */
   bool unlinked;
+  aod_origin_t origin;
+  uint64_t remote_bytes; /* of an ITEM: its size, and whose data it is */
+  uint8_t id[32];
 };
 
 /* What descriptors made from one another share. */
@@ -60,6 +72,7 @@ typedef struct {
   int64_t position;
   uint32_t flags;
   uint32_t descriptors;
+  bool from_end; /* the last absolute seek was from the end */
 } aod_stream_t;
 
 /* A tree as the glue sets it up. Each change takes the time from *clock_ms and moves it on. */
@@ -76,6 +89,10 @@ int aod_files_rename(aod_files_t *files, aod_slice_t from, aod_slice_t to);
 /* ---- nodes ---- */
 
 bool aod_node_is(const aod_node_t *node, uint32_t type);
+/* Of a file. */
+static inline uint64_t aod_node_bytes(const aod_node_t *node) {
+  return node->origin == AOD_ORIGIN_ITEM ? node->remote_bytes : node->content.len;
+}
 bool aod_node_is_tty(const aod_node_t *node);
 bool aod_node_allows(const aod_node_t *node, uint32_t permissions);
 void aod_files_touch(aod_files_t *files, aod_node_t *node);

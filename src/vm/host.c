@@ -17,6 +17,7 @@ void aod_host_begin(aod_host_t *host) {
   host->ticks = FIRST_TICK;
   host->jumps = NULL;
   host->exit_status = -1;
+  host->outage.code = AOD_OK;
   aod_buf_clear(&host->reason);
   aod_buf_clear(&host->output);
 }

@@ -14,6 +14,7 @@
 #define AOD_VM_HOST_H
 
 #include "vm/core.h"
+#include "vm/drive.h"
 #include "vm/files.h"
 #include "vm/format.h"
 
@@ -84,15 +85,18 @@ typedef struct {
   const aod_format_t *format;
   aod_core_t *core;
   aod_host_exports_t exports;
+  const aod_drive_t *drive; /* NULL: not attached */
   int32_t temp_ret;
   bool tzset_done;
   /* the message */
+  aod_slice_t msg, env;            /* its texts */
   int64_t ticks;                   /* the next value of the clock, in ms */
   int64_t gas_limit;               /* what core->wasm.gas was when the message began */
   aod_jump_t *jumps;               /* innermost first */
   aod_files_t *files;              /* NULL until a file function is called */
   aod_buf_t reason;                /* why a host function failed */
   int exit_status;                 /* of exit(n), else -1 */
+  aod_error_t outage;              /* with a code: the drive could not answer, there is no result */
   aod_buf_t output;                /* whole lines of standard output and error */
   aod_buf_t lines[2];              /* unfinished lines */
   aod_buf_t scratch, scratch_path; /* of one host function: here, so that a trap does not lose it */
@@ -188,5 +192,6 @@ aod_host_function_t aod__host_fd_read, aod__host_fd_write, aod__host_bare_fd_wri
     aod__host_fd_fdstat, aod__host_dup3, aod__host_fcntl, aod__host_ioctl, aod__host_fstat,
     aod__host_fchmod, aod__host_fchown, aod__host_ftruncate, aod__host_ftruncate_pair,
     aod__host_mmap, aod__host_munmap;
+aod_host_function_t aod__host_drive_open, aod__host_drive_read, aod__host_drive_close;
 
 #endif

@@ -36,6 +36,7 @@ static int64_t read_device(aod_host_t *host, aod_node_t *node, uint8_t *to, uint
 static int64_t read_stream(aod_host_t *host, aod_stream_t *stream, uint64_t to, uint64_t len) {
   if (access_of(stream) == 1) return -AOD_HOST_EBADF;
   if (aod_node_is(stream->node, AOD_FILE_DIRECTORY)) return -AOD_HOST_EISDIR;
+  if (stream->node->origin == AOD_ORIGIN_ITEM) return -AOD_HOST_EIO;
   aod_host_charge(host, len);
   uint8_t *at = aod_host_write(host, to, len);
   if (aod_node_is(stream->node, AOD_FILE_DEVICE)) return read_device(host, stream->node, at, len);
@@ -142,9 +143,10 @@ static int seek(aod_stream_t *stream, int64_t offset, uint32_t whence) {
   if (aod_node_is(stream->node, AOD_FILE_DEVICE)) return AOD_HOST_ESPIPE;
   if (whence > 2) return AOD_HOST_EINVAL;
   if (whence == 1) offset += stream->position;
-  if (whence == 2) offset += (int64_t)stream->node->content.len;
+  if (whence == 2) offset += (int64_t)aod_node_bytes(stream->node);
   if (offset < 0) return AOD_HOST_EINVAL;
   stream->position = offset;
+  if (whence != 1) stream->from_end = whence == 2;
   return 0;
 }
 

@@ -161,7 +161,7 @@ static const stat_layout_t wide = {4, 8, 16, 20, 24, 32, 40, 44, {48, 64, 80}, 9
 #define DIRECTORY_BYTES 4096
 
 static uint64_t size_of(const aod_node_t *node) {
-  return aod_node_is(node, AOD_FILE_DIRECTORY) ? DIRECTORY_BYTES : node->content.len;
+  return aod_node_is(node, AOD_FILE_DIRECTORY) ? DIRECTORY_BYTES : aod_node_bytes(node);
 }
 
 /* All three times are the node's one stamp. The glue's "nanoseconds" are a thousand times the

@@ -141,7 +141,7 @@ void aod__host_gas_used(aod_wasm_instance_t *instance, uint64_t *slots) {
 
 /* ---- fixed answers ---- */
 
-/* Success, "no" or a null pointer; WeaveDrive's open without WeaveDrive. */
+/* Success, "no" or a null pointer. */
 void aod__host_zero_constant(aod_wasm_instance_t *instance, uint64_t *slots) {
   (void)instance;
   slots[0] = 0;

@@ -69,10 +69,10 @@ static const row_t rows[] = {
     ROW(METERING, "usegas", "i:", ALL, use_gas),
     ROW(METERING, "usegas", "j:", ALL, use_gas_wide),
     ROW(ENV, "metering_gasUsed", ":i", NOT_1, gas_used),
-    /* WeaveDrive that is not attached: opening gives no descriptor, so nothing else is called */
-    ROW(ENV, "__asyncjs__weavedrive_open", "pp:i", NOT_1, zero_constant),
-    ROW(ENV, "__asyncjs__weavedrive_read", "ipp:i", NOT_1, zero_constant),
-    ROW(ENV, "__asyncjs__weavedrive_close", "i:i", NOT_1, zero_constant),
+    /* WeaveDrive */
+    ROW(ENV, "__asyncjs__weavedrive_open", "pp:i", NOT_1, drive_open),
+    ROW(ENV, "__asyncjs__weavedrive_read", "ipp:i", NOT_1, drive_read),
+    ROW(ENV, "__asyncjs__weavedrive_close", "i:i", NOT_1, drive_close),
     /* files by name */
     ROW(ENV, "__syscall_openat", "ipip:i", NOT_1, openat),
     ROW(ENV, "__syscall_renameat", "ipip:i", NOT_1, renameat),

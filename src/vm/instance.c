@@ -28,6 +28,7 @@ int aod_instance_open(aod_module_t *module, const aod_instance_options_t *option
   instance->host = (aod_host_t){.format = module->format,
                                 .core = instance->core,
                                 .exports = module->exports,
+                                .drive = options->drive,
                                 .temp_ret = module->zero_host.temp_ret,
                                 .tzset_done = module->zero_host.tzset_done};
   instance->core->wasm.host = &instance->host;
@@ -110,13 +111,18 @@ static void handle(void *argument) {
 
 int aod_instance_evaluate(aod_instance_t *instance, aod_slice_t msg, aod_slice_t env,
                           aod_evaluation_t *evaluation, aod_error_t *err) {
-  (void)err;
   aod_assert(!instance->undecided);
   aod_host_t *host = &instance->host;
+  host->msg = msg;
+  host->env = env;
   message_t message = {.host = host, .msg = msg, .env = env};
   instance->undecided = true;
   *evaluation = (aod_evaluation_t){.exit_status = -1};
   evaluation->failed = !aod__host_run(host, instance->compute_limit, handle, &message);
+  if (host->outage.code) {
+    aod_instance_rollback(instance);
+    return aod_fail(err, host->outage.code, "%s", host->outage.message);
+  }
   if (evaluation->failed)
     aod_buf_append(&evaluation->text, aod_buf_slice(&host->reason));
   else
@@ -158,6 +164,14 @@ void aod_instance_memory_read(const aod_instance_t *instance, uint64_t from, uin
   const aod_memory_t *memory = &instance->core->memory;
   aod_assert(from <= memory->committed_bytes && bytes <= memory->committed_bytes - from);
   memcpy(to, memory->committed + from, bytes);
+}
+
+uint64_t aod_instance_resident_bytes(const aod_instance_t *instance) {
+  enum { FIXED_BYTES = 256 << 10 }; /* tables of pages and functions, cards */
+  const aod_memory_t *memory = &instance->core->memory;
+  uint64_t count = memory->committed_bytes >> AOD_CARD_SHIFT, present = 0;
+  for (uint64_t page = 0; page < count; page++) present += memory->present[page];
+  return FIXED_BYTES + 2 * present * AOD_INSTANCE_PAGE_BYTES; /* working and committed */
 }
 
 void aod_instance_memory_sha256(const aod_instance_t *instance, uint8_t digest[32]) {

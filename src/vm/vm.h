@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "vm/drive.h"
 
 typedef struct aod_vm aod_vm_t;
 typedef struct aod_module aod_module_t;
@@ -42,6 +43,7 @@ void aod_module_fingerprint(const aod_module_t *module, uint8_t digest[32]);
 typedef struct {
   uint64_t compute_limit;    /* the Compute-Limit tag */
   uint64_t memory_cap_bytes; /* operator's cap on linear memory, 0: none */
+  const aod_drive_t *drive;  /* WeaveDrive; NULL: not attached. Must outlive the instance */
 } aod_instance_options_t;
 
 /* A new process: memory as after loading the module. The module must outlive the instance. */
@@ -59,7 +61,8 @@ typedef struct {
 
 /* Call handle(msg, env): both are the JSON texts of wasm-host.md C.2. Afterwards the caller must
  * decide with commit or rollback before the next call; a failed evaluation can only be rolled back.
- * Returns an error only when nothing was evaluated (out of memory and the like). */
+ * Returns an error only when nothing was evaluated, that of the drive when it could not answer:
+ * then there is nothing to decide. */
 int aod_instance_evaluate(aod_instance_t *instance, aod_slice_t msg, aod_slice_t env,
                           aod_evaluation_t *evaluation, aod_error_t *err);
 void aod_instance_commit(aod_instance_t *instance);   /* cost: the cards that the call marked */
@@ -70,6 +73,8 @@ void aod_evaluation_free(aod_evaluation_t *evaluation);
 uint64_t aod_instance_memory_bytes(const aod_instance_t *instance);
 void aod_instance_memory_read(const aod_instance_t *instance, uint64_t from, uint8_t *to,
                               size_t bytes);
+/* About how much memory of the machine it takes, rather more than less. Looks at a byte a page. */
+uint64_t aod_instance_resident_bytes(const aod_instance_t *instance);
 /* SHA-256 of the committed memory. */
 void aod_instance_memory_sha256(const aod_instance_t *instance, uint8_t digest[32]);
 

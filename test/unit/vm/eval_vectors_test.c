@@ -20,6 +20,7 @@
 #include "arweave/hash.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "support/drive.h"
 #include "support/suitcase.h"
 #include "vm/process.h"
 
@@ -29,6 +30,7 @@ typedef struct {
   const char *vectors, *module;
   const char *skip; /* why it cannot run yet */
   bool slow;        /* minutes to compile: only when $AOD_SLOW_TESTS is set */
+  bool drive;       /* WeaveDrive was attached */
 } script_t;
 
 static const script_t scripts[] = {
@@ -42,8 +44,8 @@ static const script_t scripts[] = {
     {"llama", "llama", NULL, true},
     {"aos2_0_6.metered", "aos2_0_6", NULL},
     {"aos2_0_4_32.metered", "aos2_0_4_32", NULL},
-    {"aos2_0_6.weavedrive", "aos2_0_6", "WeaveDrive is not offered yet"},
-    {"aos2_0_4_32.weavedrive", "aos2_0_4_32", "WeaveDrive is not offered yet"},
+    {"aos2_0_6.weavedrive", "aos2_0_6", NULL, .drive = true},
+    {"aos2_0_4_32.weavedrive", "aos2_0_4_32", NULL, .drive = true},
     {"loader_fixture_emscripten", "loader_fixture_emscripten", "the module is in no package"},
     {"loader_fixture_emscripten2_aos", "loader_fixture_aos", "the module is in no package"},
 };
@@ -59,6 +61,8 @@ typedef struct {
   aod_module_t *module;
   aod_instance_t *instance;
   suitcase_t *suitcase; /* NULL: it stays where it is */
+  test_drive_t gateway;
+  aod_drive_t drive;
   int line, problems, images;
 } run_t;
 
@@ -160,6 +164,35 @@ static void compare_image(run_t *run, const json_t *line) {
   run->images++;
 }
 
+/* ---- requests ---- */
+
+static bool was_asked(json_t *requests, const json_t *recorded) {
+  const char *method = json_string_value(json_object_get(recorded, "method"));
+  const char *path = json_string_value(json_object_get(recorded, "path"));
+  char start[200];
+  snprintf(start, sizeof start, "%s %s", method, path);
+  size_t i;
+  json_t *request;
+  json_array_foreach(requests, i, request) {
+    if (aod_slice_starts(aod_json_slice(request), start)) return true;
+  }
+  return false;
+}
+
+/* Everything recorded was asked for. We ask for more: every message begins without any file. */
+static void compare_requests(run_t *run, const json_t *line) {
+  size_t i;
+  json_t *recorded, *requests = run->gateway.requests, *all = json_object_get(line, "http");
+  if (!run->script->drive) return;
+  json_array_foreach(all, i, recorded) {
+    if (!was_asked(requests, recorded))
+      problem(run, line, "request", AOD_EMPTY, aod_json_get_string(recorded, "path"));
+  }
+  if (json_array_size(requests) && !json_array_size(all))
+    problem(run, line, "request", aod_json_slice(json_array_get(requests, 0)), AOD_EMPTY);
+  json_array_clear(requests);
+}
+
 /* ---- running ---- */
 
 static void run_line(run_t *run, const json_t *line) {
@@ -176,6 +209,7 @@ static void run_line(run_t *run, const json_t *line) {
     aod_instance_commit(run->instance);
   compare_result(run, line, aod_buf_slice(&text));
   compare_image(run, line);
+  compare_requests(run, line);
   aod_evaluation_free(&evaluation);
   aod_buf_free(&msg);
   aod_buf_free(&env);
@@ -188,7 +222,8 @@ static void open_instance(run_t *run, aod_slice_t wasm, const json_t *line) {
   if (aod_module_load(vm, wasm, format, run->script->module, &run->module, &error))
     fail_msg("%s", error.message);
   aod_instance_options_t options = {
-      .compute_limit = (uint64_t)json_number_value(json_object_get(line, "compute_limit"))};
+      .compute_limit = (uint64_t)json_number_value(json_object_get(line, "compute_limit")),
+      .drive = run->script->drive ? &run->drive : NULL};
   if (aod_instance_open(run->module, &options, &run->instance, &error))
     fail_msg("%s", error.message);
 }
@@ -236,9 +271,11 @@ static void test_script(void **state) {
   snprintf(path, sizeof path, "%s/test/vectors/eval/%s.jsonl", AOD_SOURCE_DIR, script->vectors);
   assert_int_equal(aod_file_read(path, 64 << 20, &lines, NULL), AOD_OK);
   run_t run = {.script = script};
-  if (getenv("AOD_MOVE")) run.suitcase = aod_alloc(sizeof *run.suitcase);
+  run.drive = test_drive_open(&run.gateway);
+  if (getenv("AOD_MOVE") && !script->drive) run.suitcase = aod_alloc(sizeof *run.suitcase);
   run_script(&run, aod_buf_slice(&wasm), aod_buf_slice(&lines));
   if (run.suitcase) suitcase_free(run.suitcase);
+  test_drive_close(&run.gateway);
   aod_buf_free(&wasm);
   aod_buf_free(&lines);
   if (run.problems) fail_msg("%s: %d differences", script->vectors, run.problems);
