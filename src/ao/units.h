@@ -43,9 +43,10 @@ struct aod_post {
 typedef struct {
   void *context;
   void (*post)(void *context, aod_post_t *post);
-  /* By item id or assignment id. AOD_ENOTFOUND. Results live in `arena`. */
-  int (*find)(void *context, const uint8_t id[32], aod_arena_t *arena, aod_scheduled_t *scheduled,
-              aod_error_t *err);
+  /* By item id or assignment id. AOD_ENOTFOUND. Results live in `arena`. `process` is where the
+   * caller expects it: routers go by that. Its own id for a process. */
+  int (*find)(void *context, const uint8_t process[32], const uint8_t id[32], aod_arena_t *arena,
+              aod_scheduled_t *scheduled, aod_error_t *err);
   /* Records of a process from a nonce on, ascending. At most `limit`, perhaps fewer; only an empty
    * list says that there are none. */
   int (*range)(void *context, const uint8_t process[32], uint64_t from_nonce, size_t limit,

@@ -12,7 +12,7 @@ static bool holds(const aod_cu_list_t *list, aod_slice_t text) {
 static int check_owner(const aod_cu_t *cu, const uint8_t process[32], aod_arena_t *arena,
                        aod_error_t *err) {
   aod_scheduled_t scheduled;
-  int code = cu->scheduler->find(cu->scheduler->context, process, arena, &scheduled, err);
+  int code = cu->scheduler->find(cu->scheduler->context, process, process, arena, &scheduled, err);
   if (code == AOD_ENOTFOUND || (code == AOD_OK && !scheduled.has_item)) return AOD_OK;
   if (code != AOD_OK) return code;
   aod_slice_t owner = aod_ao_address(&scheduled.item, arena);

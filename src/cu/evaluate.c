@@ -139,7 +139,8 @@ static int find_assigned(aod_process_t *process, const aod_assignment_t *assignm
                          aod_arena_t *arena, aod_item_t *assigned, aod_error_t *err) {
   const aod_cu_t *cu = process->cu;
   aod_scheduled_t found;
-  int code = cu->scheduler->find(cu->scheduler->context, assignment->message, arena, &found, err);
+  int code = cu->scheduler->find(cu->scheduler->context, assignment->process, assignment->message,
+                                 arena, &found, err);
   if (code == AOD_OK && found.has_item && memcmp(found.item.id, assignment->message, 32) == 0) {
     *assigned = found.item;
     return AOD_OK;
@@ -190,7 +191,7 @@ int aod__evaluate_process_item(aod_process_t *process, aod_error_t *err) {
   aod_scheduled_t scheduled;
   aod_message_t message;
   aod_result_t result;
-  int code = scheduler->find(scheduler->context, process->id, &arena, &scheduled, err);
+  int code = scheduler->find(scheduler->context, process->id, process->id, &arena, &scheduled, err);
   if (code == AOD_OK) {
     aod_message_from_process(&scheduled.item, crons->origin_ms, crons->origin_height, &arena,
                              &message);

@@ -190,7 +190,7 @@ int aod__process_load(aod_process_t *process, aod_error_t *err) {
   const aod_scheduler_t *scheduler = process->cu->scheduler;
   aod_arena_t arena = {0};
   aod_scheduled_t first;
-  int code = scheduler->find(scheduler->context, process->id, &arena, &first, err);
+  int code = scheduler->find(scheduler->context, process->id, process->id, &arena, &first, err);
   if (code == AOD_OK && !first.has_item)
     code = aod_fail(err, AOD_EINPUT, "the id is an assignment's, not a process's");
   if (code == AOD_OK) code = load_from(process, &first, &arena, err);

@@ -16,7 +16,7 @@ static int locate(aod_cu_t *cu, const uint8_t process[32], const uint8_t message
                   aod_assignment_t *assignment, aod_error_t *err) {
   aod_arena_t arena = {0};
   aod_scheduled_t scheduled;
-  int code = cu->scheduler->find(cu->scheduler->context, message, &arena, &scheduled, err);
+  int code = cu->scheduler->find(cu->scheduler->context, process, message, &arena, &scheduled, err);
   if (code == AOD_OK) code = aod_assignment_parse(&scheduled.assignment, assignment, err);
   if (code == AOD_OK) code = aod__cu_check_access(cu, assignment->process, err);
   if (code == AOD_ENOTFOUND)
@@ -41,7 +41,7 @@ static int check_process(aod_cu_t *cu, const uint8_t id[32], aod_error_t *err) {
   aod_scheduled_t scheduled;
   int code = aod__cu_check_access(cu, id, err);
   if (code == AOD_OK)
-    code = cu->scheduler->find(cu->scheduler->context, id, &arena, &scheduled, err);
+    code = cu->scheduler->find(cu->scheduler->context, id, id, &arena, &scheduled, err);
   if (code == AOD_ENOTFOUND)
     aod_fail(err, code, "TransactionNotFound: Process %.*s was not found on gateway",
              AOD_ARG(aod_ao_id(&arena, id)));

@@ -108,7 +108,7 @@ static int describe(plan_t *plan, const uint8_t process[32], aod_error_t *err) {
   const aod_scheduler_t *scheduler = delivery->mu->scheduler;
   aod_arena_t *arena = &delivery->arena;
   aod_scheduled_t scheduled;
-  int code = scheduler->find(scheduler->context, process, arena, &scheduled, err);
+  int code = scheduler->find(scheduler->context, process, process, arena, &scheduled, err);
   if (code != AOD_OK) return code;
   memcpy(plan->process, process, 32);
   plan->origin.process = aod_ao_id(arena, process);

@@ -430,7 +430,7 @@ static int read_target(aod_request_t *request, uint8_t process[32], aod_error_t 
 static int check_process(aod_mu_t *mu, const uint8_t process[32], aod_arena_t *arena,
                          aod_error_t *err) {
   aod_scheduled_t scheduled;
-  int code = mu->scheduler->find(mu->scheduler->context, process, arena, &scheduled, err);
+  int code = mu->scheduler->find(mu->scheduler->context, process, process, arena, &scheduled, err);
   if (code != AOD_ENOTFOUND) return code;
   return aod_fail(err, code, "TransactionNotFound: Process %.*s was not found on gateway",
                   AOD_ARG(aod_ao_id(arena, process)));

@@ -45,7 +45,8 @@ static int find_origin(aod_delivery_t *delivery, aod_error_t *err) {
   const aod_scheduler_t *scheduler = delivery->mu->scheduler;
   aod_outbox_entry_t *entry = &delivery->entry;
   aod_scheduled_t scheduled;
-  int code = scheduler->find(scheduler->context, entry->id, &delivery->arena, &scheduled, err);
+  int code = scheduler->find(scheduler->context, entry->process, entry->id, &delivery->arena,
+                             &scheduled, err);
   if (code != AOD_OK || !scheduled.has_item) return code;
   aod_slice_t value;
   bool is_pushed = aod_tags_find(&scheduled.item.tags, "From-Process", &value);

@@ -87,13 +87,14 @@ static int get(aod_remote_scheduler_t *remote, const char *path, json_t **json, 
 }
 
 /* A process's id answers with its schedule, whose first edge is the process itself. */
-static int find(void *context, const uint8_t id[32], aod_arena_t *arena, aod_scheduled_t *scheduled,
-                aod_error_t *err) {
-  char text[AOD_ID_CHARS + 1];
+static int find(void *context, const uint8_t process[32], const uint8_t id[32], aod_arena_t *arena,
+                aod_scheduled_t *scheduled, aod_error_t *err) {
+  char text[AOD_ID_CHARS + 1], process_text[AOD_ID_CHARS + 1];
   aod_id_encode(id, text);
+  aod_id_encode(process, process_text);
   json_t *json;
-  int code =
-      get(context, aod_arena_printf(arena, "/%s?process-id=%s&limit=1", text, text), &json, err);
+  int code = get(context, aod_arena_printf(arena, "/%s?process-id=%s&limit=1", text, process_text),
+                 &json, err);
   if (code != AOD_OK) return code;
   const json_t *edges = json_object_get(json, "edges"), *node = json;
   if (edges) node = json_object_get(json_array_get(edges, 0), "node");

@@ -76,7 +76,8 @@ static int check_item(job_t *job, aod_error_t *err) {
 static int settlement_depth(job_t *job, uint64_t *depth, aod_error_t *err) {
   aod_scheduled_t scheduled;
   aod_slice_t value;
-  int code = aod__su_find(job->su, job->post->process, &job->arena, &scheduled, err);
+  int code =
+      aod__su_find(job->su, job->post->process, job->post->process, &job->arena, &scheduled, err);
   if (code == AOD_ENOTFOUND || (code == AOD_OK && !scheduled.has_item))
     return aod_fail(err, AOD_ENOTFOUND, "NotFound(\"Process not found\")");
   if (code != AOD_OK) return code;
@@ -106,7 +107,7 @@ static int check_settled(job_t *job, aod_error_t *err) {
 static int find_assigned(job_t *job, aod_error_t *err) {
   const uint8_t *id = job->post->assign;
   aod_scheduled_t scheduled;
-  int code = aod__su_find(job->su, id, &job->arena, &scheduled, err);
+  int code = aod__su_find(job->su, job->post->process, id, &job->arena, &scheduled, err);
   if (code == AOD_OK && scheduled.has_item && memcmp(scheduled.item.id, id, 32) == 0) {
     job->item = scheduled.item;
     return AOD_OK;

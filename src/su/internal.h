@@ -58,8 +58,8 @@ void aod__su_free_processes(aod_su_t *su);
 /* read.c: records as parsed items */
 int aod__su_parse_record(const aod_record_t *record, aod_arena_t *arena, aod_scheduled_t *scheduled,
                          aod_error_t *err);
-int aod__su_find(void *su, const uint8_t id[32], aod_arena_t *arena, aod_scheduled_t *scheduled,
-                 aod_error_t *err);
+int aod__su_find(void *su, const uint8_t process[32], const uint8_t id[32], aod_arena_t *arena,
+                 aod_scheduled_t *scheduled, aod_error_t *err);
 int aod__su_range(void *su, const uint8_t process[32], uint64_t from_nonce, size_t limit,
                   aod_arena_t *arena, aod_scheduled_list_t *list, aod_error_t *err);
 

@@ -10,8 +10,9 @@ int aod__su_parse_record(const aod_record_t *record, aod_arena_t *arena, aod_sch
   return code;
 }
 
-int aod__su_find(void *context, const uint8_t id[32], aod_arena_t *arena,
+int aod__su_find(void *context, const uint8_t process[32], const uint8_t id[32], aod_arena_t *arena,
                  aod_scheduled_t *scheduled, aod_error_t *err) {
+  (void)process; /* ids are unique in the whole store */
   aod_su_t *su = context;
   aod_record_t record;
   int code = aod_schedule_find(su->schedule, id, arena, &record, err);

@@ -121,9 +121,9 @@ static inline int schedule_parse(const scheduled_t *record, aod_arena_t *arena,
   return code;
 }
 
-static inline int schedule_find(void *context, const uint8_t id[32], aod_arena_t *arena,
-                                aod_scheduled_t *scheduled, aod_error_t *err) {
-  (void)context;
+static inline int schedule_find(void *context, const uint8_t process[32], const uint8_t id[32],
+                                aod_arena_t *arena, aod_scheduled_t *scheduled, aod_error_t *err) {
+  (void)context, (void)process;
   for (size_t i = 0; i < schedule_count; i++) {
     bool is_item = schedule[i].item.len && memcmp(schedule[i].item_id, id, 32) == 0;
     if (is_item || memcmp(schedule[i].assignment_id, id, 32) == 0)

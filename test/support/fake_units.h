@@ -188,9 +188,9 @@ static inline void fake_post(void *context, aod_post_t *post) {
   aod_pool_post(fake_pool, &answer->task);
 }
 
-static inline int fake_find(void *context, const uint8_t id[32], aod_arena_t *arena,
-                            aod_scheduled_t *scheduled, aod_error_t *err) {
-  (void)context;
+static inline int fake_find(void *context, const uint8_t process[32], const uint8_t id[32],
+                            aod_arena_t *arena, aod_scheduled_t *scheduled, aod_error_t *err) {
+  (void)context, (void)process;
   *scheduled = (aod_scheduled_t){0};
   pthread_mutex_lock(&fake->lock);
   const fake_record_t *record = fake_find_record(id);

@@ -176,9 +176,9 @@ static inline size_t stream_visible(void) {
   return count > stream.hidden ? count - stream.hidden : 0;
 }
 
-static inline int stream_find(void *context, const uint8_t id[32], aod_arena_t *arena,
-                              aod_scheduled_t *scheduled, aod_error_t *err) {
-  (void)context, (void)arena;
+static inline int stream_find(void *context, const uint8_t process[32], const uint8_t id[32],
+                              aod_arena_t *arena, aod_scheduled_t *scheduled, aod_error_t *err) {
+  (void)context, (void)process, (void)arena;
   pthread_mutex_lock(&stream.lock);
   size_t visible = stream_visible(), i = 0;
   while (i < visible && memcmp(stream.records[i].assignment.id, id, 32) != 0 &&
@@ -190,10 +190,11 @@ static inline int stream_find(void *context, const uint8_t id[32], aod_arena_t *
 }
 
 /* As an old scheduler that has the process, but not in its schedule. */
-static inline int stream_find_unscheduled(void *context, const uint8_t id[32], aod_arena_t *arena,
+static inline int stream_find_unscheduled(void *context, const uint8_t process[32],
+                                          const uint8_t id[32], aod_arena_t *arena,
                                           aod_scheduled_t *scheduled, aod_error_t *err) {
   if (memcmp(id, stream.process.id, 32) != 0)
-    return stream_find(context, id, arena, scheduled, err);
+    return stream_find(context, process, id, arena, scheduled, err);
   aod_tags_t tags = tags_of("Process", id_text(id), "Block-Height", "000000001000", "Timestamp",
                             "1700000000250", NULL);
   *scheduled = (aod_scheduled_t){.has_item = true, .item = stream.process};

@@ -1,10 +1,10 @@
-// A router in front of two schedulers. Statements S40, S41.
+// A router in front of two schedulers. Statements S40, S41, M41.
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { assertRefused, getJson, postItem, request, startProgram, temporaryFolder } from './support/network.mjs'
-import { messageTags, processTags, tag } from './support/aos.mjs'
+import { assertRefused, eventually, getJson, postItem, request, startProgram, temporaryFolder } from './support/network.mjs'
+import { messageTags, peek, printed, processTags, spawnProcess, tag } from './support/aos.mjs'
 import { addressOf, generateWallet, signItem, testWallet, unknownId } from './support/items.mjs'
 
 const data = temporaryFolder()
@@ -15,8 +15,8 @@ const list = join(temporaryFolder(), 'schedulers.json')
 const startRouter = () => startProgram('router', ['--port', '0', '--data', data, '--schedulers', list])
 
 before(async () => {
-  gateway = await startProgram('gateway', ['--port', '0'])
-  const arweave = ['--gateway-url', gateway.info.ar, '--upload', gateway.info.ar]
+  gateway = await startProgram('serve', ['--units', 'ar', '--ar-port', '0', '--bundler-port', '0', '--data', temporaryFolder()])
+  const arweave = ['--gateway-url', gateway.info.ar, '--upload', gateway.info.bundler]
   schedulers = []
   for (let i = 0; i < 3; i++) schedulers.push(await startProgram('su', ['--port', '0', '--data', temporaryFolder(), ...arweave]))
   const [one, two, own] = schedulers.map(({ info }) => info.su)
@@ -90,6 +90,24 @@ test('what has no scheduler is refused', async () => {
   const forged = await signItem({ tags: processTags(net), wallet: testWallet })
   forged.raw[100] ^= 1
   assertRefused(await postItem(router.info.su, forged.raw))
+})
+
+test('M41 a messenger and a compute unit work through the router', async () => {
+  const units = ['--gateway-url', gateway.info.ar, '--upload', gateway.info.bundler, '--scheduler-url', router.info.su]
+  const cu = await startProgram('cu', ['--port', '0', '--data', temporaryFolder(), ...units])
+  const mu = await startProgram('mu', ['--port', '0', '--data', temporaryFolder(), ...units, '--computer-url', cu.info.cu])
+  try {
+    const network = { ...net, mu: mu.info.mu, cu: cu.info.cu, su: router.info.su, authority: mu.info.authority, module64: gateway.info.modules.aos2_0_6 }
+    const [a, b] = [await spawnProcess(network), await spawnProcess(network)]
+    await printed(network, b, `Handlers.add('greet', 'Greet', function (msg) msg.reply({ Data = 'hello ' .. msg.Data }) end)`)
+    await printed(network, a, `Answer = Send({ Target = '${b}', Action = 'Greet', Data = 'you' }).receive().Data`)
+    await eventually('the answer is back', async () => (await peek(network, a, 'return Answer', addressOf(testWallet))) === 'hello you')
+    const places = await Promise.all([a, b].map(async (id) => (await request(`${router.info.su}/processes/${id}`)).headers.get('location')))
+    assert.notEqual(new URL(places[0]).origin, new URL(places[1]).origin)
+  } finally {
+    await mu.stop()
+    await cu.stop()
+  }
 })
 
 test('places are remembered', async () => {

@@ -59,8 +59,9 @@ static int post_until_failure(aod_slice_t process, const aod_slice_t *messages) 
 
 static bool is_scheduled(const aod_scheduler_t *scheduler, aod_slice_t raw) {
   aod_scheduled_t found;
-  return scheduler->find(scheduler->context, item_parse(raw).id, &items_arena, &found, &err) ==
-         AOD_OK;
+  uint8_t anywhere[32] = {0};
+  return scheduler->find(scheduler->context, anywhere, item_parse(raw).id, &items_arena, &found,
+                         &err) == AOD_OK;
 }
 
 static size_t check_chain(const aod_scheduler_t *scheduler, const uint8_t *process) {

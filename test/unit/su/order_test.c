@@ -107,12 +107,12 @@ static void a_process_is_its_own_first_record(void **state) {
   const uint8_t *process = spawn();
   check_chain(process, 1);
   aod_scheduled_t found;
-  check_ok(scheduler->find(scheduler->context, process, &items_arena, &found, &err), &err);
+  check_ok(scheduler->find(scheduler->context, process, process, &items_arena, &found, &err), &err);
   check_id(found.item.id, process);
   aod_scheduled_t by_assignment;
-  check_ok(
-      scheduler->find(scheduler->context, found.assignment.id, &items_arena, &by_assignment, &err),
-      &err);
+  check_ok(scheduler->find(scheduler->context, process, found.assignment.id, &items_arena,
+                           &by_assignment, &err),
+           &err);
   check_id(by_assignment.item.id, process);
 }
 
@@ -399,7 +399,9 @@ static void a_transaction_on_arweave_can_be_assigned(void **state) {
   posting_t posting;
   check_ok(post_assignment(scheduler, process, item.id, "Data,Tags", &posting), &posting.error);
   aod_scheduled_t found;
-  check_ok(scheduler->find(scheduler->context, posting.post.id, &items_arena, &found, &err), &err);
+  check_ok(
+      scheduler->find(scheduler->context, process, posting.post.id, &items_arena, &found, &err),
+      &err);
   assert_false(found.has_item);
   check_id(found.assignment.id, posting.post.id);
   assert_true(aod_tags_has(&found.assignment.tags, "Message", id_text(item.id)));
