@@ -72,6 +72,20 @@ static void posting_again_changes_nothing(void **state) {
   archive_post_tx(archive, &small, true, 208);
 }
 
+static void refuses_more_data_than_the_limit(void **state) {
+  archive_t *archive = *state;
+  uint8_t root[32] = {1};
+  aod_transaction_t fields = {.data_root = aod_slice(root, sizeof root),
+                              .data_size = AOD__TRANSACTION_BYTES_MAX + 1};
+  aod_transaction_t huge = archive_sign(archive, fields, AOD_EMPTY);
+  archive_post_tx(archive, &huge, false, 413);
+  fields.data_size--;
+  aod_transaction_t large = archive_sign(archive, fields, AOD_EMPTY);
+  archive_post_tx(archive, &large, false, 200);
+  archive_get_id(archive, "/tx/", huge.id, "", 404);
+  archive_get_id(archive, "/tx/", large.id, "", 200);
+}
+
 static void keeps_more_tags_than_items_may_have(void **state) {
   enum { COUNT = 500 };
   archive_t *archive = *state;
@@ -302,6 +316,7 @@ int main(void) {
       WITH_ARCHIVE(the_last_of_several_mined_blocks_takes_it_in),
       WITH_ARCHIVE(a_block_makes_itself_when_it_is_due),
       WITH_ARCHIVE(posting_again_changes_nothing),
+      WITH_ARCHIVE(refuses_more_data_than_the_limit),
       WITH_ARCHIVE(keeps_more_tags_than_items_may_have),
       WITH_ARCHIVE(chunks_complete_a_transaction_across_a_restart),
       WITH_ARCHIVE(the_weave_has_no_holes),
