@@ -26,7 +26,7 @@ const aod__owner_t *aod__owner(aod_slice_t key) {
   slot->used_at = ++thread->owner_uses;
   if (slot->key_len > 0) return slot;
   derive(key, slot);
-  if (key.len <= AOD__OWNER_BYTES_MAX) {
+  if (key.len > 0 && key.len <= AOD__OWNER_BYTES_MAX) {
     slot->key_len = key.len;
     memcpy(slot->key, key.ptr, key.len);
   }
