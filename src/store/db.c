@@ -10,7 +10,7 @@ enum { STATEMENTS_MAX = 64, GROUP_MAX = 1000, BUSY_TIMEOUT_MS = 10000 };
 
 /* Ids are random, so inserts touch pages all over the indexes: the writer keeps them at hand, and
  * writes the log back into the file rarely, so that a page that changed often is written once. */
-#define WRITER_PRAGMAS "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=8000;"
+#define WRITER_PRAGMAS "PRAGMA cache_size=-16384; PRAGMA wal_autocheckpoint=8000;"
 
 struct aod_db_connection {
   sqlite3 *sqlite;

@@ -63,7 +63,7 @@ async function freePorts(count) {
 }
 
 // { urls of the units, programs } of a whole network in one program, or of four programs.
-async function startWorld(apart) {
+export async function startWorld(apart) {
   const key = join(temporaryFolder(), 'key.json')
   execFileSync(program, ['wallet', 'new', '--kind', 'ed25519', '--out', key], { stdio: 'ignore' })
   if (!apart) {
@@ -85,7 +85,7 @@ async function startWorld(apart) {
     ...ar.info, ...su.info, ...cu.info, ...mu.info,
     ar: ar.info.ar, su: su.info.su, cu: cu.info.cu, mu: mu.info.mu,
     scheduler: su.info.scheduler, authority: mu.info.authority,
-    modules: ar.info.modules, module64: ar.info.modules.aos2_0_6, programs: [ar, su, cu, mu],
+    modules: ar.info.modules, module64: ar.info.modules.aos2_0_6, programs: [ar, su, cu, mu], units: { ar, su, cu, mu },
   }
 }
 
