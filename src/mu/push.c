@@ -32,12 +32,10 @@ static void finish(aod_delivery_t *delivery, int code, const aod_error_t *err) {
 
 static void stored(aod_outbox_change_t *change, int code, const aod_error_t *err) {
   aod_delivery_t *delivery = (aod_delivery_t *)((char *)change - offsetof(aod_delivery_t, change));
-  aod_mu_t *mu = delivery->mu;
-  uint8_t lane[32];
-  memcpy(lane, change->add.list[0].lane, 32);
   bool is_waiting = code == AOD_EEXISTS; /* the same item, on its way already */
+  /* While the delivery still has its place, so that nobody takes the queue for idle. */
+  if (code == AOD_OK) aod__queue_notice(delivery->mu, change->add.list[0].lane, AOD_OUTBOX_NOW);
   finish(delivery, is_waiting ? AOD_OK : code, err);
-  if (code == AOD_OK) aod__queue_notice(mu, lane, AOD_OUTBOX_NOW);
 }
 
 /* The chain that the message belongs to: as it says, or its own when a user sent it. */
