@@ -6,19 +6,35 @@
 /* Slots beyond the cores, so that a long message or two hold nobody up on a small machine. */
 enum { SPARE_SLOTS = 2 };
 
-int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *err) {
+/* A restart evaluates at most so much again; a snapshot of aos costs some milliseconds. */
+enum { SNAPSHOT_MESSAGES = 1000, SNAPSHOT_MS = 100 };
+
+static aod_cu_t *allocate(const aod_cu_options_t *options) {
   aod_cu_t *cu = aod_alloc(sizeof *cu);
   memcpy(cu->address, options->address, sizeof cu->address);
   cu->vm = options->vm;
   cu->scheduler = options->scheduler;
   cu->gateway = options->gateway;
   cu->access = options->access;
+  cu->snapshot_messages =
+      options->snapshot_messages ? options->snapshot_messages : SNAPSHOT_MESSAGES;
+  cu->snapshot_us = 1000 * (options->snapshot_ms ? options->snapshot_ms : SNAPSHOT_MS);
+  cu->snapshot_at_close = options->snapshot_at_close;
+  cu->memory_bytes = options->memory_bytes;
   cu->interface = (aod_computer_t){.context = cu,
                                    .result = aod__cu_result,
                                    .cron = aod__cu_cron_page,
                                    .newest = aod__cu_newest_page};
+  return cu;
+}
+
+int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *err) {
+  aod_cu_t *cu = allocate(options);
   int code = aod_results_open(&cu->results, options->results_path, err);
+  if (code == AOD_OK && options->snapshots_path)
+    code = aod_snapshots_open(&cu->snapshots, options->snapshots_path, err);
   if (code != AOD_OK) {
+    aod_results_close(cu->results);
     free(cu);
     return code;
   }
@@ -29,11 +45,18 @@ int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *er
   return AOD_OK;
 }
 
+static void take_last(void *value, void *context) {
+  (void)context;
+  aod__snapshot_take(value);
+}
+
 void aod_cu_close(aod_cu_t *cu) {
   if (!cu) return;
   aod_pool_close(cu->pool);
+  if (cu->snapshot_at_close) aod_idmap_each(&cu->processes, take_last, NULL);
   aod__process_free_all(cu);
   aod_results_close(cu->results);
+  aod_snapshots_close(cu->snapshots);
   pthread_mutex_destroy(&cu->lock);
   free(cu);
 }

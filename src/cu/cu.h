@@ -28,8 +28,15 @@ typedef struct {
 
 typedef struct {
   const char *results_path; /* the database file */
-  uint8_t address[32];      /* the unit's wallet, as GET / tells it */
-  aod_vm_t *vm;             /* these three must outlive the unit */
+  const char
+      *snapshots_path; /* another; NULL: no snapshots, all is evaluated again after a start */
+  bool snapshot_at_close;
+  /* A snapshot is due after so many messages or milliseconds of work; 0: as the unit thinks fit. */
+  uint64_t snapshot_messages;
+  int64_t snapshot_ms;
+  uint64_t memory_bytes; /* that all processes may take; the longest unused leave. 0: no limit */
+  uint8_t address[32];   /* the unit's wallet, as GET / tells it */
+  aod_vm_t *vm;          /* these three must outlive the unit */
   const aod_scheduler_t *scheduler;
   const aod_gateway_t *gateway;
   aod_cu_access_t access;

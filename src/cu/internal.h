@@ -11,19 +11,26 @@
 #include "base/lane.h"
 #include "cu/cu.h"
 #include "store/results.h"
+#include "store/snapshots.h"
 
 struct aod_cu {
   aod_results_t *results;
+  aod_snapshots_t *snapshots; /* NULL: none are taken */
+  uint64_t snapshot_messages; /* one is due after so many messages, */
+  int64_t snapshot_us;        /* or after so much work */
+  bool snapshot_at_close;
+  uint64_t memory_bytes; /* the budget, 0: none */
   uint8_t address[32];
   aod_vm_t *vm;
   const aod_scheduler_t *scheduler;
   const aod_gateway_t *gateway;
   aod_cu_access_t access;
   aod_computer_t interface;
-  aod_pool_t *pool;      /* the evaluation slots: about as many as cores */
-  pthread_mutex_t lock;  /* guards the rest */
-  aod_idmap_t processes; /* id to aod_process_t: those asked about since the start */
-  size_t copies;         /* processes that are evaluated once more, to an earlier place */
+  aod_pool_t *pool;        /* the evaluation slots: about as many as cores */
+  pthread_mutex_t lock;    /* guards the rest */
+  aod_idmap_t processes;   /* id to aod_process_t: those asked about since the start */
+  uint64_t resident_bytes; /* of all processes, but for those on their way out */
+  size_t copies;           /* processes that are evaluated once more, to an earlier place */
 };
 
 /* ---- a process in memory ---- */
@@ -57,6 +64,13 @@ typedef struct {
   aod_crons_t crons;
   aod_buf_t env; /* the JSON that every evaluation gets */
   aod_progress_t at;
+  uint64_t snapshot_position; /* of the newest snapshot, 0: there is none */
+  int64_t unsaved_us;         /* work since then */
+  uint64_t counted_position;  /* where resident_bytes was counted last */
+  uint64_t resident_bytes;    /* these three: guarded by the unit's lock */
+  int64_t used_us;
+  bool evicting;
+  aod_task_t eviction;
   uint64_t stored_position; /* evaluations below this one are in the store */
   aod_idmap_t recent_keys;  /* put since the store was last flushed */
   bool has_last;            /* the result of the record evaluated last, for who waits for it */
@@ -78,11 +92,13 @@ aod_process_t *aod__process_get(aod_cu_t *cu, const uint8_t id[32]);
 int aod__process_copy(aod_cu_t *cu, const uint8_t id[32], aod_process_t **copy, aod_error_t *err);
 void aod__process_free_copy(aod_process_t *copy);
 void aod__process_free_all(aod_cu_t *cu);
-/* In the lane: make module and instance ready. AOD_ENOTFOUND, AOD_EUNSUPPORTED, AOD_ELIMIT … with
- * the reference's texts. */
-int aod__process_load(aod_process_t *process, aod_error_t *err);
-/* In the lane: forget everything evaluated, and stored from `position` on; load it again to begin
- * anew. */
+typedef struct aod_target aod_target_t;
+/* In the lane: make module and instance ready, at the newest snapshot, which for a copy is not
+ * beyond the target. AOD_ENOTFOUND, AOD_EUNSUPPORTED, AOD_ELIMIT … with the reference's texts. */
+int aod__process_load(aod_process_t *process, const aod_target_t *target, aod_error_t *err);
+void aod__process_unload(aod_process_t *process); /* in the lane; load it again to go on */
+/* In the lane: forget everything evaluated, and stored from `position` on; load it again to go on
+ * from before. */
 void aod__process_rewind(aod_process_t *process, uint64_t position);
 
 /* evaluate.c: in the lane, loaded. AOD_OK: evaluated, whatever the module said. */
@@ -98,10 +114,10 @@ int aod__evaluate_dry(aod_process_t *process, const json_t *body, aod_arena_t *a
 /* advance.c */
 /* A place in the stream of a process: after the records up to a nonce and up to a time, and after
  * the cron messages that follow them and are due before a time. */
-typedef struct {
+struct aod_target {
   uint64_t nonce;
   int64_t time_ms, until_ms;
-} aod_target_t;
+};
 
 static inline aod_target_t aod__target_record(uint64_t nonce) {
   return (aod_target_t){.nonce = nonce, .time_ms = INT64_MAX, .until_ms = INT64_MIN};
@@ -114,6 +130,20 @@ static inline aod_target_t aod__target_time(int64_t time_ms, int64_t until_ms) {
  * or beyond. */
 int aod__process_advance(aod_process_t *process, const aod_target_t *target, aod_error_t *err);
 bool aod__process_is_beyond(const aod_process_t *process, const aod_target_t *target);
+
+/* snapshot.c: in the lane */
+/* Keep the present state. Costs the pages that changed since the last one. */
+void aod__snapshot_take(aod_process_t *process);
+/* After work that took so long: take one when it is due. */
+void aod__snapshot_consider(aod_process_t *process, int64_t spent_us);
+/* Make instance and progress those of the newest snapshot that fits (target: NULL, or it is not
+ * beyond). False: there is none, nothing has changed. */
+bool aod__snapshot_restore(aod_process_t *process, const aod_instance_options_t *options,
+                           const aod_target_t *target);
+
+/* budget.c: in the lane */
+void aod__budget_note(aod_process_t *process);  /* it has been used */
+void aod__budget_leave(aod_process_t *process); /* it has left memory */
 
 /* ---- requests ---- */
 

@@ -34,7 +34,7 @@ aod_process_t *aod__process_get(aod_cu_t *cu, const uint8_t id[32]) {
   return process;
 }
 
-static void unload(aod_process_t *process) {
+void aod__process_unload(aod_process_t *process) {
   if (process->instance) aod_instance_close(process->instance);
   if (process->module) aod_module_release(process->module);
   process->instance = NULL;
@@ -45,12 +45,13 @@ static void unload(aod_process_t *process) {
   process->block_next = 0;
   process->blocks_complete_ms = 0;
   aod_idmap_free(&process->recent_keys);
+  aod__budget_leave(process);
 }
 
 static void free_process(void *value, void *context) {
   (void)context;
   aod_process_t *process = value;
-  unload(process);
+  aod__process_unload(process);
   aod_buf_free(&process->env);
   aod_buf_free(&process->last_body);
   free(process);
@@ -89,10 +90,10 @@ void aod__process_rewind(aod_process_t *process, uint64_t position) {
           "process %s has a message from before its last cron messages: "
           "they are evaluated again",
           id);
-  unload(process);
+  aod__process_unload(process);
   process->has_last = false;
   aod_results_truncate(process->cu->results, process->id, position);
-  aod_results_flush(process->cu->results);
+  if (process->cu->snapshots) aod_snapshots_truncate(process->cu->snapshots, process->id, position);
 }
 
 /* ---- loading ---- */
@@ -113,7 +114,8 @@ static int find_module(aod_process_t *process, const aod_item_t *process_item, a
 }
 
 static int open_instance(aod_process_t *process, const aod_item_t *module_item,
-                         const aod_module_terms_t *terms, aod_slice_t module_id, aod_error_t *err) {
+                         const aod_module_terms_t *terms, aod_slice_t module_id,
+                         const aod_target_t *target, aod_error_t *err) {
   aod_slice_t label = module_id;
   aod_tags_find(&module_item->tags, "Name", &label);
   char *name = aod_slice_strdup(label);
@@ -122,6 +124,7 @@ static int open_instance(aod_process_t *process, const aod_item_t *module_item,
   free(name);
   if (code != AOD_OK) return aod_error_prefix(err, "module %.*s", AOD_ARG(module_id));
   aod_instance_options_t options = {.compute_limit = terms->compute_limit};
+  if (aod__snapshot_restore(process, &options, target)) return AOD_OK;
   code = aod_instance_open(process->module, &options, &process->instance, err);
   if (code == AOD_OK) return code;
   aod_module_release(process->module);
@@ -161,7 +164,7 @@ static void begin(aod_process_t *process) {
 }
 
 static int load_from(aod_process_t *process, const aod_scheduled_t *first, aod_arena_t *arena,
-                     aod_error_t *err) {
+                     const aod_target_t *target, aod_error_t *err) {
   aod_item_t module_item;
   int code = find_module(process, &first->item, arena, &module_item, err);
   if (code == AOD_OK) code = load_crons(process, first, err);
@@ -172,20 +175,22 @@ static int load_from(aod_process_t *process, const aod_scheduled_t *first, aod_a
   aod_module_terms_t terms;
   code = aod_module_check(&module_item.tags, module_identity.id, &first->item.tags,
                           process_identity.id, &terms, err);
+  aod_results_flush(process->cu->results);
   if (code == AOD_OK)
     code = aod_results_next_position(process->cu->results, process->id, &process->stored_position,
                                      err);
-  if (code == AOD_OK) code = open_instance(process, &module_item, &terms, module_identity.id, err);
+  begin(process);
+  if (code == AOD_OK)
+    code = open_instance(process, &module_item, &terms, module_identity.id, target, err);
   if (code != AOD_OK) return code;
   process->id_text = aod_arena_copy(&process->arena, process_identity.id);
   process->owner = aod_arena_copy(&process->arena, process_identity.owner);
   aod_buf_clear(&process->env);
   aod_env_write(&process_identity, &module_identity, &process->env);
-  begin(process);
   return AOD_OK;
 }
 
-int aod__process_load(aod_process_t *process, aod_error_t *err) {
+int aod__process_load(aod_process_t *process, const aod_target_t *target, aod_error_t *err) {
   if (process->instance) return AOD_OK;
   const aod_scheduler_t *scheduler = process->cu->scheduler;
   aod_arena_t arena = {0};
@@ -193,7 +198,8 @@ int aod__process_load(aod_process_t *process, aod_error_t *err) {
   int code = scheduler->find(scheduler->context, process->id, process->id, &arena, &first, err);
   if (code == AOD_OK && !first.has_item)
     code = aod_fail(err, AOD_EINPUT, "the id is an assignment's, not a process's");
-  if (code == AOD_OK) code = load_from(process, &first, &arena, err);
+  if (code == AOD_OK)
+    code = load_from(process, &first, &arena, process->is_copy ? target : NULL, err);
   if (code != AOD_OK) aod_arena_free(&process->arena);
   aod_arena_free(&arena);
   return code;

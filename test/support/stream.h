@@ -8,6 +8,7 @@
 
 #include <binaryen-c.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "ao/assignment.h"
 #include "cu/internal.h"
@@ -261,6 +262,14 @@ static aod_vm_t *stream_vm;
 static aod_cu_t *stream_cu;
 static aod_cu_access_t stream_access; /* of the next unit */
 
+/* How the next unit keeps processes: how many messages a snapshot is due after (0: there are none),
+ * whether it takes them when it closes, and its budget of memory. */
+typedef struct {
+  uint64_t messages, memory_bytes;
+  bool at_close;
+} stream_keeping_t;
+static stream_keeping_t stream_keeping;
+
 static inline void stream_open_vm(const char *cache_dir) {
   aod_error_t err;
   aod_vm_options_t options = {.cache_dir = cache_dir};
@@ -269,17 +278,49 @@ static inline void stream_open_vm(const char *cache_dir) {
 
 static inline void stream_open_cu(const char *path) {
   aod_error_t err;
+  char snapshots_path[300];
+  snprintf(snapshots_path, sizeof snapshots_path, "%s-snapshots", path);
   aod_cu_options_t options = {.results_path = path,
                               .vm = stream_vm,
                               .scheduler = &stream_scheduler,
                               .gateway = &stream_gateway,
-                              .access = stream_access};
+                              .access = stream_access,
+                              .snapshots_path = stream_keeping.messages ? snapshots_path : NULL,
+                              .snapshot_messages = stream_keeping.messages,
+                              .snapshot_ms = 1000000,
+                              .snapshot_at_close = stream_keeping.at_close,
+                              .memory_bytes = stream_keeping.memory_bytes};
   check_ok(aod_cu_open(&stream_cu, &options, &err), &err);
 }
 
 static inline void stream_close_cu(void) {
   aod_cu_close(stream_cu);
   stream_cu = NULL;
+}
+
+static inline aod_process_t *stream_process(void) {
+  return aod__process_get(stream_cu, stream.process.id);
+}
+
+/* Wait until nothing is done any more, snapshots included. */
+static inline void stream_settle(void) {
+  aod_process_t *process = stream_process();
+  while (!aod_lane_idle(&process->lane)) usleep(50);
+  if (stream_cu->snapshots) aod_snapshots_flush(stream_cu->snapshots);
+}
+
+/* Another process needs the memory: ours leaves it, when there is a budget. */
+static inline void stream_crowd_out(void) {
+  stream_settle();
+  aod_process_t *process = stream_process();
+  aod_process_t *crowd =
+      aod__process_get(stream_cu, (const uint8_t *)"a crowd of others, all of them..");
+  crowd->evicting = true;              /* so it is not chosen itself */
+  crowd->instance = process->instance; /* to be counted */
+  aod__budget_note(crowd);
+  crowd->instance = NULL;
+  aod__budget_leave(crowd);
+  stream_settle();
 }
 
 /* Time goes on: what was to come until then is there now. */

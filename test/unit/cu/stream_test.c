@@ -85,7 +85,7 @@ static const char *evaluate_at_once(void) {
 
 static void ask_something(unsigned *seed) {
   size_t visible = stream_visible();
-  switch (rand_r(seed) % 6) {
+  switch (rand_r(seed) % 7) {
   case 0:
     assert_non_null(ask_cron());
     break;
@@ -100,6 +100,9 @@ static void ask_something(unsigned *seed) {
     break;
   case 4:
     restart();
+    break;
+  case 5:
+    stream_crowd_out();
     break;
   default:
     ask_results();
@@ -414,5 +417,13 @@ int main(void) {
       STREAM_TEST(the_process_item_comes_first_in_any_case),
       STREAM_TEST(lists_decide_who_is_evaluated),
   };
-  return cmocka_run_group_tests(tests, open_vm, close_vm);
+  /* The same whether and when the unit takes snapshots, and whether processes stay in memory. */
+  static const stream_keeping_t keepings[] = {
+      {0}, {.messages = 1}, {.messages = 1, .memory_bytes = 1}, {.messages = 5, .at_close = true}};
+  int failures = 0;
+  for (size_t i = 0; i < COUNT_OF(keepings); i++) {
+    stream_keeping = keepings[i];
+    failures += cmocka_run_group_tests(tests, open_vm, close_vm);
+  }
+  return failures;
 }
