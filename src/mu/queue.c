@@ -369,7 +369,9 @@ void aod__queue_drain(aod_mu_t *mu, int64_t grace_ms) {
   aod_mu_queue_t *queue = mu->queue;
   struct timespec until;
   clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += grace_ms / 1000;
+  int64_t nanoseconds = until.tv_nsec + grace_ms % 1000 * 1000000;
+  until.tv_sec += grace_ms / 1000 + nanoseconds / 1000000000;
+  until.tv_nsec = nanoseconds % 1000000000;
   pthread_mutex_lock(&queue->lock);
   while (queue->held || queue->turn)
     if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT) break;
