@@ -20,6 +20,24 @@ static int set_int(const aod_option_t *option, const char *text, int64_t *value,
   return AOD_OK;
 }
 
+/* "512M": the letter stands for a power of 1024. */
+static int set_size(const aod_option_t *option, const char *text, int64_t *value,
+                    aod_error_t *err) {
+  static const char letters[] = "KMGT";
+  aod_slice_t digits = aod_text(text);
+  int shift = 0;
+  for (int i = 0; letters[i] && digits.len; i++)
+    if (digits.ptr[digits.len - 1] == letters[i]) shift = 10 * (i + 1);
+  if (shift) digits.len--;
+  uint64_t number;
+  if (!aod_slice_to_u64(digits, &number) || number > (uint64_t)INT64_MAX >> shift ||
+      (int64_t)(number << shift) < option->min || (int64_t)(number << shift) > option->max)
+    return aod_fail(err, AOD_EUSAGE, "%s needs a size such as 512M or 2G, not \"%s\"", option->name,
+                    text);
+  *value = (int64_t)(number << shift);
+  return AOD_OK;
+}
+
 static int add(aod_option_list_t *list, const char *value, aod_error_t *err) {
   if (list->count == AOD_OPTION_LIST_MAX)
     return aod_fail(err, AOD_EUSAGE, "more than %d of one kind: %s", AOD_OPTION_LIST_MAX, value);
@@ -38,6 +56,8 @@ int aod__option_set(const aod_option_t *option, const char *value, void *target,
     return AOD_OK;
   case AOD_OPTION_INT:
     return set_int(option, value, field, err);
+  case AOD_OPTION_SIZE:
+    return set_size(option, value, field, err);
   case AOD_OPTION_LIST:
     return add(field, value, err);
   }

@@ -15,6 +15,7 @@ typedef enum {
   AOD_OPTION_FLAG, /* bool: present or not */
   AOD_OPTION_TEXT, /* const char *: the word that follows, or after '=' */
   AOD_OPTION_INT,  /* int64_t within min..max */
+  AOD_OPTION_SIZE, /* int64_t, bytes: a number, or one with K, M, G or T behind; within min..max */
   AOD_OPTION_LIST  /* aod_option_list_t: may be given several times */
 } aod_option_type_t;
 
@@ -30,7 +31,7 @@ typedef struct {
   size_t offset;        /* of the value in the target struct */
   const char *argument; /* "N", for --help */
   const char *doc;      /* one line; says the default */
-  int64_t min, max;     /* INT */
+  int64_t min, max;     /* INT and SIZE */
 } aod_option_t;
 
 /* Read argv into `target`, whose defaults the caller has set; words without dashes go to `words`

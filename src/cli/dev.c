@@ -10,7 +10,7 @@
 
 typedef struct {
   const char *host, *data, *wallet, *ports_file, *upload, *upload_bundles;
-  int64_t port_base;
+  int64_t port_base, memory_bytes;
   bool allow_push, metrics;
   aod_option_list_t modules;
 } dev_options_t;
@@ -33,6 +33,9 @@ static const aod_option_t options_table[] = {
     {"--upload-bundles", AOD_OPTION_TEXT, FIELD(upload_bundles), "URL",
      "send every record to this gateway too, in bundles that the units' wallet signs and pays", 0,
      0},
+    {"--memory", AOD_OPTION_SIZE, FIELD(memory_bytes), "SIZE",
+     "for all processes; the longest unused leave it (default: half of the machine's)", 1 << 20,
+     INT64_MAX},
     {"--allow-push", AOD_OPTION_FLAG, FIELD(allow_push), NULL,
      "let anybody have a message of a result pushed again: POST /push/ID/NUMBER", 0, 0},
     {"--metrics", AOD_OPTION_FLAG, FIELD(metrics), NULL, "answer GET /metrics", 0, 0},
@@ -82,6 +85,7 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
   aod_network_options_t network_options = {.host = options->host,
                                            .data_dir = options->data,
                                            .wallet = options->wallet,
+                                           .memory_bytes = (uint64_t)options->memory_bytes,
                                            .push = options->allow_push,
                                            .metrics = options->metrics,
                                            .upload_url = options->upload,

@@ -75,7 +75,7 @@ static void open_stores(aod_fsck_t *fsck, const char *dir, aod_arena_t *arena, s
   if (check_file(fsck, mu, "mu.db") == AOD_OK &&
       aod_outbox_open(&stores->outbox, mu, &err) != AOD_OK)
     aod_fsck_find(fsck, "mu.db", "the file", "%s", err.message);
-  static const char *const others[] = {"ar.db", "uploads.db"};
+  static const char *const others[] = {"ar.db", "uploads.db", "snapshots.db"};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     check_file(fsck, path_in(arena, dir, others[i]), others[i]);
 }

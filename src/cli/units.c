@@ -49,6 +49,10 @@ const aod_option_t aod_units_options[] = {
      "a gateway that takes it instead, in bundles that the wallet pays", 0, 0},
     {"--module", AOD_OPTION_LIST, FIELD(modules), "FILE",
      "offer this Wasm module at the gateway; may be given several times", 0, 0},
+    {"--memory", AOD_OPTION_SIZE, FIELD(memory_bytes), "SIZE",
+     "for processes of the compute unit; the longest unused leave it (default: half of the "
+     "machine's)",
+     1 << 20, INT64_MAX},
     {"--restrict-process", AOD_OPTION_LIST, FIELD(restricted), "ID",
      "the compute unit does not evaluate this process; may be given several times", 0, 0},
     {"--allow-process", AOD_OPTION_LIST, FIELD(allowed), "ID",
@@ -119,6 +123,7 @@ static int run(const aod_units_options_t *options, int64_t started_us, aod_error
                                            .wallet = options->wallet,
                                            .modules = options->modules.values,
                                            .module_count = options->modules.count,
+                                           .memory_bytes = (uint64_t)options->memory_bytes,
                                            .push = options->allow_push,
                                            .metrics = options->metrics,
                                            .upload_url = options->upload,

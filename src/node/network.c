@@ -375,9 +375,18 @@ static aod_cu_access_t access_lists(const aod_network_options_t *options) {
       .allowed_owners = {options->allowed_owners, options->allowed_owner_count}};
 }
 
+static uint64_t memory_budget(const aod_network_options_t *options) {
+  if (options->memory_bytes) return options->memory_bytes;
+  long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+  return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes / 2 : 0;
+}
+
 static int open_computer(aod_network_t *network, aod_error_t *err) {
   if (!is_here(network, AOD_PORT_CU)) return AOD_OK;
   aod_cu_options_t options = {.results_path = path_in_data(network, "cu.db"),
+                              .snapshots_path = path_in_data(network, "snapshots.db"),
+                              .snapshot_at_close = !network->home.temporary,
+                              .memory_bytes = memory_budget(&network->options),
                               .vm = network->vm,
                               .scheduler = network->scheduler,
                               .gateway = &network->gateway,

@@ -19,6 +19,7 @@ enum { AOD_BLOCK_MS = 5000 };
 typedef struct {
   const char *host;
   int64_t ports[AOD_PORTS];   /* 0: a free one; AOD_PORT_NONE: the unit is not here */
+  uint64_t memory_bytes;      /* for the processes of the compute unit; 0: half of the machine's */
   const char *data_dir;       /* NULL: a temporary folder, removed by close */
   const char *wallet;         /* JWK file of the units' wallet; NULL: the well-known test wallet */
   const char *const *modules; /* files to offer besides the known ones */

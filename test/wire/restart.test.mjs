@@ -1,6 +1,8 @@
 // What a network with a data folder keeps: everything that it acknowledged. After a stop and after a
 // SIGKILL the same ids give the same bytes, and processes go on where they were. Statements S37, U3.
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually, getJson, postItem, request, startNetwork, temporaryFolder } from './support/network.mjs'
 import {
@@ -41,10 +43,11 @@ function assertChain(process, nodes) {
   })
 }
 
-for (const end of ['stop', 'kill']) {
-  test(`after ${end === 'stop' ? 'SIGTERM' : 'SIGKILL'} everything is as it was, and goes on`, async () => {
+// With hardly any memory, each process that is asked for drives the others out.
+for (const [end, args] of [['stop', []], ['kill', []], ['kill', ['--memory', '1M']]]) {
+  test(`after ${[end === 'stop' ? 'SIGTERM' : 'SIGKILL', ...args].join(' ')} everything is as it was, and goes on`, async () => {
     const data = temporaryFolder()
-    let net = await startNetwork({ data })
+    let net = await startNetwork({ data, args })
     const processes = [await spawnProcess(net), await spawnProcess(net, { module: net.module32 })]
     for (const process of processes) {
       for (let i = 1; i <= 4; i++) assert.equal(await printed(net, process, increment), String(i))
@@ -58,7 +61,7 @@ for (const end of ['stop', 'kill']) {
     const { scheduler, authority, modules, accounts } = net
     await net[end]()
 
-    net = await startNetwork({ data })
+    net = await startNetwork({ data, args })
     try {
       assert.deepEqual({ scheduler, authority, modules }, { scheduler: net.scheduler, authority: net.authority, modules: net.modules })
       assert.deepEqual(accounts.map(({ address }) => address), net.accounts.map(({ address }) => address))
@@ -118,6 +121,28 @@ test('messages that were acknowledged survive a SIGKILL in the middle of the loa
     }
   } finally {
     await net.stop()
+  }
+})
+
+test('processes go on from snapshots, and without them', async () => {
+  const data = temporaryFolder()
+  let net = await startNetwork({ data })
+  const process = await spawnProcess(net)
+  for (let i = 1; i <= 3; i++) assert.equal(await printed(net, process, increment), String(i))
+  // Enough work for a snapshot without a stop.
+  const busy = 'local x = 0; for i = 1, 2e7 do x = x + i % 7 end; Busy = x; return x'
+  const answer = await printed(net, process, busy)
+  const first = await observe(net, [process])
+  await net.kill()
+  for (const loss of [[], ['snapshots.db'], ['cu.db'], ['cu.db', 'snapshots.db']]) {
+    for (const name of loss) {
+      for (const suffix of ['', '-wal', '-shm']) rmSync(join(data, name + suffix), { force: true })
+    }
+    net = await startNetwork({ data })
+    assert.equal(await peek(net, process, 'return Busy', owner), answer)
+    assert.deepEqual(await observe(net, [process]), first)
+    assert.equal(net.run.err, '')
+    await net[loss.length === 1 ? 'stop' : 'kill']()
   }
 })
 

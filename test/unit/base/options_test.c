@@ -5,7 +5,7 @@
 typedef struct {
   bool fast;
   const char *data;
-  int64_t port;
+  int64_t port, memory;
   aod_option_list_t modules;
 } target_t;
 
@@ -13,6 +13,7 @@ static const aod_option_t table[] = {
     {"--fast", AOD_OPTION_FLAG, offsetof(target_t, fast), NULL, "", 0, 0},
     {"--data", AOD_OPTION_TEXT, offsetof(target_t, data), "DIR", "", 0, 0},
     {"--port", AOD_OPTION_INT, offsetof(target_t, port), "N", "", 1, 65535},
+    {"--memory", AOD_OPTION_SIZE, offsetof(target_t, memory), "SIZE", "", 1024, INT64_MAX},
     {"--module", AOD_OPTION_LIST, offsetof(target_t, modules), "FILE", "", 0, 0},
     {NULL, 0, 0, NULL, NULL, 0, 0},
 };
@@ -49,6 +50,27 @@ static void every_kind_is_read(void **state) {
   assert_string_equal(target.modules.values[1], "m2");
   assert_int_equal(words.count, 3);
   assert_string_equal(words.values[2], "-");
+}
+
+static void sizes_have_units(void **state) {
+  (void)state;
+  static const struct {
+    const char *line;
+    int64_t bytes;
+  } good[] = {{"--memory 1024", 1024},
+              {"--memory 1K", 1024},
+              {"--memory=512M", INT64_C(512) << 20},
+              {"--memory 2G", INT64_C(2) << 30},
+              {"--memory 8388607T", INT64_C(8388607) << 40}};
+  static const char *const bad[] = {"--memory 1023", "--memory 0K",  "--memory M",
+                                    "--memory 1m",   "--memory 1MB", "--memory 8388608T",
+                                    "--memory -1K",  "--memory 1.5G"};
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    check_ok(parse(good[i].line), &err);
+    assert_int_equal(target.memory, good[i].bytes);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    check_fails(parse(bad[i]), AOD_EUSAGE, &err, "--memory needs a size");
 }
 
 static void what_is_not_given_keeps_its_default(void **state) {
@@ -114,6 +136,7 @@ static void a_list_has_an_end(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       OPTIONS_TEST(every_kind_is_read),
+      OPTIONS_TEST(sizes_have_units),
       OPTIONS_TEST(what_is_not_given_keeps_its_default),
       OPTIONS_TEST(two_dashes_end_the_options),
       OPTIONS_TEST(help_is_asked_for_anywhere),
