@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "support/drive.h"
+#include "support/wasm.h"
+#include "vm/vm.h"
 
 #define ATTESTED  "SuEzMsOwTU87zzhvXtC3-LgB9flMHeEnZ8n-rvz5NZU" /* 25 bytes */
 #define AVAILABLE "Bw4YRU4bf9V7-AmAdHjznm88tCLSzxbi0QJX8M5RgSg" /* 40000 bytes */
@@ -275,6 +277,73 @@ static void test_hostile_arguments(void **state) {
   json_array_clear(gateway.requests);
 }
 
+/* ---- a whole message ---- */
+
+/* Notes that it was called, then opens a block. */
+static const char opener[] =
+    "(module (import \"env\" \"__asyncjs__weavedrive_open\""
+    "    (func $open (param i64 i64) (result i32)))"
+    "(memory i64 2 16) (export \"memory\" (memory 0))"
+    "(global $sp (mut i64) (i64.const 65536))"
+    "(data (i64.const 1024) \"{}\") (data (i64.const 3000) \"/block/1540000\")"
+    "(func (export \"__wasm_call_ctors\")) (func (export \"emscripten_stack_init\"))"
+    "(func (export \"emscripten_stack_get_end\") (result i64) (i64.const 4096))"
+    "(func (export \"emscripten_stack_get_current\") (result i64) (global.get $sp))"
+    "(func (export \"_emscripten_stack_restore\") (param i64) (global.set $sp (local.get 0)))"
+    "(func (export \"_emscripten_stack_alloc\") (param i64) (result i64)"
+    "  (global.set $sp (i64.and (i64.sub (global.get $sp) (local.get 0)) (i64.const -16)))"
+    "  (global.get $sp))"
+    "(func (export \"handle\") (param i64 i64) (result i64)"
+    "  (i32.store8 (i64.const 2000) (i32.const 1))"
+    "  (i32.store8 (i64.const 2001) (call $open (i64.const 3000) (i64.const 3000)))"
+    "  (i64.const 1024)))";
+
+static int evaluate(aod_instance_t *instance, aod_evaluation_t *evaluation, aod_error_t *err) {
+  return aod_instance_evaluate(instance, AOD_TEXT(MSG), AOD_TEXT("{}"), evaluation, err);
+}
+
+static void expect_bytes(const aod_instance_t *instance, uint8_t first, uint8_t second) {
+  uint8_t bytes[2];
+  aod_instance_memory_read(instance, 2000, bytes, 2);
+  assert_int_equal(bytes[0], first);
+  assert_int_equal(bytes[1], second);
+}
+
+static void test_a_message_waits_for_its_drive(void **state) {
+  (void)state;
+  char cache[] = "/tmp/aod-drive-XXXXXX";
+  aod_vm_options_t vm_options = {.cache_dir = mkdtemp(cache)};
+  aod_instance_options_t options = {.drive = &drive};
+  aod_buf_t wasm = wasm_assemble(opener);
+  aod_vm_t *vm;
+  aod_module_t *module;
+  aod_instance_t *instance;
+  aod_evaluation_t evaluation;
+  aod_error_t err = {0};
+  assert_int_equal(aod_vm_open(&vm, &vm_options, NULL), AOD_OK);
+  if (aod_module_load(vm, aod_buf_slice(&wasm), AOD_TEXT(FORMAT_64), "test", &module, &err))
+    fail_msg("%s", err.message);
+  assert_int_equal(aod_instance_open(module, &options, &instance, NULL), AOD_OK);
+
+  gateway.outage = AOD_EUNAVAILABLE;
+  assert_int_equal(evaluate(instance, &evaluation, &err), AOD_EUNAVAILABLE);
+  assert_string_equal(err.message, "the gateway does not answer");
+  aod_evaluation_free(&evaluation);
+  expect_bytes(instance, 0, 0);
+
+  gateway.outage = AOD_OK;
+  assert_int_equal(evaluate(instance, &evaluation, &err), AOD_OK);
+  assert_false(evaluation.failed);
+  aod_instance_commit(instance);
+  expect_bytes(instance, 1, 3);
+  aod_evaluation_free(&evaluation);
+  aod_instance_close(instance);
+  aod_module_release(module);
+  aod_vm_close(vm);
+  aod_buf_free(&wasm);
+  aod_dir_remove(cache, NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_on_boot_is_admitted_without_a_question),
@@ -288,6 +357,7 @@ int main(void) {
       cmocka_unit_test(test_refusals_end_the_message),
       cmocka_unit_test(test_an_outage_is_no_result),
       cmocka_unit_test(test_hostile_arguments),
+      cmocka_unit_test(test_a_message_waits_for_its_drive),
   };
   return cmocka_run_group_tests(tests, open_drive, close_drive);
 }
