@@ -24,6 +24,8 @@ int aod_command_fetch(int argc, char **argv);
 int aod_command_uploads(int argc, char **argv);
 int aod_command_router(int argc, char **argv);
 int aod_command_outbox(int argc, char **argv);
+int aod_command_replay(int argc, char **argv);
+int aod_command_state(int argc, char **argv);
 int aod_command_fsck(int argc, char **argv);
 
 /* Print "aod <command>: <message>" to stderr; returns the exit code of the error. */

@@ -26,6 +26,8 @@ static const struct {
     {"uploads", "what waits to be carried to Arweave", aod_command_uploads},
     {"router", "one address for several schedulers", aod_command_router},
     {"outbox", "what a messenger has not delivered yet; trying it again", aod_command_outbox},
+    {"replay", "evaluate a process once more and compare", aod_command_replay},
+    {"state", "what messages changed in the memory of a process", aod_command_state},
     {"fsck", "is a data folder whole?", aod_command_fsck},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

@@ -49,6 +49,20 @@ void aod_cu_close(aod_cu_t *cu);
 /* The unit as messengers see it; valid as long as the unit. */
 const aod_computer_t *aod_cu_computer(aod_cu_t *cu);
 
+/* ---- for tools ---- */
+
+typedef struct {
+  int fd; /* a file of `bytes` bytes, the caller's to close */
+  uint64_t bytes;
+  int64_t timestamp_ms; /* these two: of the message before */
+  uint64_t block_height;
+} aod_cu_memory_t;
+
+/* The linear memory of a process after the record with this nonce. Waits for what must be
+ * evaluated. */
+int aod_cu_look(aod_cu_t *cu, const uint8_t process[32], uint64_t nonce, aod_cu_memory_t *memory,
+                aod_error_t *err);
+
 extern const aod_route_t aod_cu_routes[]; /* the unit is the aod_cu_t */
 
 #endif

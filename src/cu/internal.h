@@ -185,13 +185,14 @@ struct aod_dry_run {
 };
 void aod__cu_dry_run(aod_cu_t *cu, aod_dry_run_t *run);
 
-/* The linear memory of a process, now or at a time. */
+/* The linear memory of a process, now, at a time or after a record. */
 typedef struct aod_state_call aod_state_call_t;
 struct aod_state_call {
   aod_job_t job;
   uint8_t process[32];
-  bool has_to;
+  bool has_to, has_nonce;
   int64_t to_ms;
+  uint64_t nonce;
   void (*done)(aod_state_call_t *call, int code, const aod_error_t *err);
   int fd; /* out: a file of `bytes` bytes, the caller's to close */
   uint64_t bytes;

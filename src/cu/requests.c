@@ -349,11 +349,12 @@ void aod__cu_state(aod_cu_t *cu, aod_state_call_t *call) {
   if (code == AOD_OK)
     code = call->has_to ? target_time(cu, call->process, call->to_ms, target, &err)
                         : target_now(cu, call->process, target, &err);
+  if (call->has_nonce) *target = aod__target_record(call->nonce);
   if (code != AOD_OK) {
     call->done(call, code, &err);
     return;
   }
-  call->job.exact = call->has_to;
+  call->job.exact = call->has_to || call->has_nonce;
   call->job.finish = finish_state;
   begin_job(cu, &call->job, call->process);
 }

@@ -164,6 +164,24 @@ int aod_results_get(aod_results_t *results, const uint8_t process[32], uint64_t 
   return row ? AOD_OK : aod_fail(err, AOD_ENOTFOUND, "no result is stored");
 }
 
+int aod_results_at(aod_results_t *results, const uint8_t process[32], uint64_t position,
+                   aod_arena_t *arena, aod_evaluated_t *evaluated, aod_error_t *err) {
+  aod_db_connection_t *connection = aod_db_acquire(results->db);
+  sqlite3_stmt *statement = aod_db_prepare(
+      connection, "SELECT " COLUMNS ", listed FROM result WHERE process = ? AND position = ?");
+  aod_db_bind(statement, 1, aod_slice(process, 32));
+  aod_db_bind_int(statement, 2, (int64_t)position);
+  int row = aod_db_step(statement, err);
+  if (row == 1) {
+    read_evaluated(statement, arena, evaluated);
+    evaluated->skipped = evaluated->error.len == 0 && !sqlite3_column_int64(statement, 10);
+  }
+  aod_db_reset(statement);
+  aod_db_release(results->db, connection);
+  if (row < 0) return row;
+  return row ? AOD_OK : aod_fail(err, AOD_ENOTFOUND, "no result is stored");
+}
+
 int aod_results_next_position(aod_results_t *results, const uint8_t process[32], uint64_t *position,
                               aod_error_t *err) {
   aod_db_connection_t *connection = aod_db_acquire(results->db);

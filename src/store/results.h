@@ -50,6 +50,9 @@ void aod_results_flush(aod_results_t *results);
 /* The evaluation of a record. AOD_ENOTFOUND. */
 int aod_results_get(aod_results_t *results, const uint8_t process[32], uint64_t nonce,
                     aod_arena_t *arena, aod_evaluated_t *evaluated, aod_error_t *err);
+/* The evaluation at a position; has_key and key are not read. AOD_ENOTFOUND. */
+int aod_results_at(aod_results_t *results, const uint8_t process[32], uint64_t position,
+                   aod_arena_t *arena, aod_evaluated_t *evaluated, aod_error_t *err);
 /* The position after the last stored one, so that all below it can be read; 0 when none is stored
  * or one is missing, which a full disk can bring about. */
 int aod_results_next_position(aod_results_t *results, const uint8_t process[32], uint64_t *position,

@@ -84,6 +84,28 @@ static void results_are_there_after_reopening(void **state) {
   check_stored(P, 49, "{}", "");
 }
 
+static void an_evaluation_is_read_by_its_position(void **state) {
+  (void)state;
+  aod_evaluated_t read;
+  put(P, 0, "zero", "");
+  put(P, 1, "one", "wrong");
+  aod_evaluated_t skipped = {
+      .position = 2, .nonce = 2, .skipped = true, .node = AOD_TEXT("two"), .cron = AOD_TEXT("0-c")};
+  memcpy(skipped.process, P, 32);
+  aod_results_put(results, &skipped);
+  aod_results_flush(results);
+  check_ok(aod_results_at(results, P, 1, &arena, &read, &err), &err);
+  assert_int_equal(read.nonce, 1);
+  check_text(read.node, "one");
+  check_text(read.error, "wrong");
+  assert_false(read.skipped);
+  check_ok(aod_results_at(results, P, 2, &arena, &read, &err), &err);
+  check_text(read.cron, "0-c");
+  assert_true(read.skipped);
+  assert_int_equal(aod_results_at(results, P, 3, &arena, &read, &err), AOD_ENOTFOUND);
+  assert_int_equal(aod_results_at(results, Q, 0, &arena, &read, &err), AOD_ENOTFOUND);
+}
+
 static void the_next_position_follows_the_highest(void **state) {
   (void)state;
   uint64_t position = 99;
@@ -252,6 +274,7 @@ int main(void) {
       RESULTS_TEST(a_result_reads_back_after_a_flush),
       RESULTS_TEST(the_first_result_stands),
       RESULTS_TEST(results_are_there_after_reopening),
+      RESULTS_TEST(an_evaluation_is_read_by_its_position),
       RESULTS_TEST(the_next_position_follows_the_highest),
       RESULTS_TEST(what_is_truncated_can_be_put_again),
       RESULTS_TEST(a_key_is_found_at_later_records_only),
