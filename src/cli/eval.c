@@ -217,8 +217,10 @@ static int run(void *target, const aod_option_list_t *words, aod_error_t *err) {
   script_t script = {.options = target};
   if (!script.options->module) return aod_fail(err, AOD_EUSAGE, "--module FILE is missing");
   char *cache_dir = aod_cache_dir(), *build_dir = aod_build_modules_dir();
-  aod_vm_options_t options = {
-      .cache_dir = cache_dir, .shared_cache_dir = build_dir, .on_compile = report};
+  aod_vm_options_t options = {.cache_dir = cache_dir,
+                              .shared_cache_dir = build_dir,
+                              .on_compile = report,
+                              .in_workers = true};
   int code = aod_vm_open(&script.vm, &options, err);
   if (code == AOD_OK) {
     code = run_script(&script, err);

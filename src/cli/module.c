@@ -49,7 +49,8 @@ static int compile(aod_vm_t *vm, const char *path, aod_error_t *err) {
 
 static int compile_all(const char *out, const aod_option_list_t *files, aod_error_t *err) {
   char *build_dir = aod_build_modules_dir();
-  aod_vm_options_t options = {.cache_dir = out ? out : build_dir, .on_compile = report};
+  aod_vm_options_t options = {
+      .cache_dir = out ? out : build_dir, .on_compile = report, .in_workers = true};
   aod_vm_t *vm;
   int code = aod_vm_open(&vm, &options, err);
   if (code == AOD_OK) {

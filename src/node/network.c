@@ -227,8 +227,11 @@ static void report_compile(void *context, const char *name, bool done, int64_t m
 static int open_vm(aod_network_t *network, aod_error_t *err) {
   if (!is_here(network, AOD_PORT_CU)) return AOD_OK;
   char *cache_dir = aod_cache_dir(), *shared_dir = aod_build_modules_dir();
-  aod_vm_options_t options = {
-      .cache_dir = cache_dir, .shared_cache_dir = shared_dir, .on_compile = report_compile};
+  aod_vm_options_t options = {.cache_dir = cache_dir,
+                              .shared_cache_dir = shared_dir,
+                              .on_compile = report_compile,
+                              .in_workers = true,
+                              .quarantine_dir = path_in_data(network, "quarantine")};
   int code = aod_vm_open(&network->vm, &options, err);
   free(cache_dir);
   free(shared_dir);

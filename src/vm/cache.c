@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "arweave/hash.h"
 #include "base/file.h"
@@ -86,12 +88,39 @@ static bool open_library(const char *path, aod_code_t *code) {
   return false;
 }
 
-static bool load_path(const char *path, aod_code_t *code) {
+/* Everything but the library. What a file that is open holds does not change: entries are replaced
+ * by rename. */
+static bool read_entry(int fd, char path[32], aod_code_t *code) {
   aod_buf_t file = {0};
+  snprintf(path, 32, "/proc/self/fd/%d", fd);
+  *code = (aod_code_t){.fd = -1};
   bool good =
       !aod_file_read(path, MAX_ENTRY_BYTES, &file, NULL) && take_module(&file, &code->bytes);
   aod_buf_free(&file);
-  good = good && !aod_wasm_decode(aod_buf_slice(&code->bytes), &code->module, NULL);
+  if (good && !aod_wasm_decode(aod_buf_slice(&code->bytes), &code->module, NULL)) return true;
+  aod_buf_free(&code->bytes);
+  return false;
+}
+
+bool aod__entry_open(int fd, aod_code_t *code) {
+  char path[32];
+  if (!read_entry(fd, path, code)) return false;
+  if (open_library(path, code)) return true;
+  aod_wasm_module_free(&code->module);
+  aod_buf_free(&code->bytes);
+  return false;
+}
+
+static bool load_path(const char *path, bool elsewhere, aod_code_t *code) {
+  char by_fd[32];
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool good = read_entry(fd, by_fd, code);
+  if (good && elsewhere) {
+    code->fd = fd;
+    return true;
+  }
+  close(fd);
   if (good && open_library(path, code)) return true;
   if (good) aod_wasm_module_free(&code->module);
   aod_buf_free(&code->bytes);
@@ -99,26 +128,28 @@ static bool load_path(const char *path, aod_code_t *code) {
 }
 
 /* Whatever entry begins with the key. */
-static bool load_any(const aod__entry_t *entry, const char *directory, aod_code_t *code) {
+static bool load_any(const aod__entry_t *entry, const char *directory, bool elsewhere,
+                     aod_code_t *code) {
   DIR *folder = opendir(directory);
   bool loaded = false;
   for (struct dirent *file; folder && !loaded && (file = readdir(folder));) {
     if (strncmp(file->d_name, entry->name, entry->key_len)) continue;
     char path[4096];
     int len = snprintf(path, sizeof path, "%s/%s", directory, file->d_name);
-    loaded = len > 0 && (size_t)len < sizeof path && load_path(path, code);
+    loaded = len > 0 && (size_t)len < sizeof path && load_path(path, elsewhere, code);
   }
   if (folder) closedir(folder);
   return loaded;
 }
 
 bool aod__entry_load(const aod__entry_t *entry, const char *directory, bool any_compiler,
-                     aod_code_t *code) {
+                     bool elsewhere, aod_code_t *code) {
   if (!directory) return false;
   char path[4096];
   int len = snprintf(path, sizeof path, "%s/%s", directory, entry->name);
   if (len < 0 || (size_t)len >= sizeof path) return false;
-  return load_path(path, code) || (any_compiler && load_any(entry, directory, code));
+  return load_path(path, elsewhere, code) ||
+         (any_compiler && load_any(entry, directory, elsewhere, code));
 }
 
 /* ---- storing ---- */

@@ -19,10 +19,13 @@ void aod__entry_name(aod__entry_t *entry, aod_slice_t wasm, const aod_code_optio
                      const char *compiler);
 
 /* Load the entry from `directory` (NULL: never there). With any_compiler one that another compiler
- * made will do: all give the same results. False when there is no such entry, or only a broken one.
- */
+ * made will do: all give the same results. With `elsewhere` the library is not loaded, but the file
+ * is kept open. False when there is no such entry, or only a broken one. */
 bool aod__entry_load(const aod__entry_t *entry, const char *directory, bool any_compiler,
-                     aod_code_t *code);
+                     bool elsewhere, aod_code_t *code);
+
+/* Load the entry that `fd` is open for. */
+bool aod__entry_open(int fd, aod_code_t *code);
 
 /* Append `folded` and the trailer to the shared object `built` and rename it to the entry. */
 int aod__entry_store(const aod__entry_t *entry, const char *directory, const char *built,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -91,10 +92,10 @@ static int load(aod_slice_t wasm, const char *name, const aod_code_options_t *op
   aod__entry_name(&entry, wasm, options, path);
   bool any = !options->compiler;
   int rc = 0;
-  if (!aod__entry_load(&entry, options->shared_cache_dir, any, code) &&
-      !aod__entry_load(&entry, options->cache_dir, missing, code)) {
+  if (!aod__entry_load(&entry, options->shared_cache_dir, any, options->elsewhere, code) &&
+      !aod__entry_load(&entry, options->cache_dir, missing, options->elsewhere, code)) {
     rc = missing ? missing : build_entry(&entry, path, wasm, name, options, err);
-    if (!rc && !aod__entry_load(&entry, options->cache_dir, false, code))
+    if (!rc && !aod__entry_load(&entry, options->cache_dir, false, options->elsewhere, code))
       rc = aod_fail(err, AOD_ECOMPILE, "the compiled module cannot be loaded: %s", dlerror());
   }
   aod_buf_free(&compiler);
@@ -114,9 +115,20 @@ int aod_code_load(aod_slice_t wasm, const char *name, const aod_code_options_t *
   return 0;
 }
 
+int aod_code_open(int fd, aod_code_t **code, aod_error_t *err) {
+  aod_code_t *loaded = aod_alloc(sizeof *loaded);
+  if (!aod__entry_open(fd, loaded)) {
+    free(loaded);
+    return aod_fail(err, AOD_ECOMPILE, "the compiled module cannot be loaded");
+  }
+  *code = loaded;
+  return AOD_OK;
+}
+
 void aod_code_close(aod_code_t *code) {
   if (!code) return;
-  dlclose(code->library);
+  if (code->library) dlclose(code->library);
+  if (code->fd >= 0) close(code->fd);
   aod_wasm_module_free(&code->module);
   aod_buf_free(&code->bytes);
   free(code);

@@ -23,6 +23,8 @@ typedef struct {
   aod_tier_t tier;
   /* Meter the module (meter.h): the type of usegas' parameter. 0: leave it as it is. */
   aod_wasm_valtype_t gas_type;
+  /* Do not load the library: another program will, by aod_code_open. */
+  bool elsewhere;
   /* Called in the calling thread when the compiler has to run, and again with done = true and the
    * time it took. May be NULL. */
   void (*on_compile)(void *context, const char *name, bool done, int64_t ms);
@@ -31,9 +33,10 @@ typedef struct {
 
 typedef struct {
   aod_wasm_module_t module;    /* of the folded bytes, which the code keeps */
-  const aod_wasm_code_t *wasm; /* entry points */
+  const aod_wasm_code_t *wasm; /* entry points; NULL when loaded elsewhere */
   aod_buf_t bytes;             /* the folded module */
   void *library;
+  int fd; /* the cache entry's file when the code is loaded elsewhere, else -1 */
 } aod_code_t;
 
 /* Blocks while the compiler runs. `name` appears in progress and errors. The caller owns the
@@ -42,6 +45,11 @@ typedef struct {
  * module, AOD_ECOMPILE with the compiler's own words, AOD_EIO for the cache directory. */
 int aod_code_load(aod_slice_t wasm, const char *name, const aod_code_options_t *options,
                   aod_code_t **code, aod_error_t *err);
+
+/* Load what another program found and checked: the entry that `fd` is open for, which stays the
+ * caller's. AOD_ECOMPILE when that is none or cannot be loaded. */
+int aod_code_open(int fd, aod_code_t **code, aod_error_t *err);
+
 void aod_code_close(aod_code_t *code); /* NULL is allowed */
 
 #endif

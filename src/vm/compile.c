@@ -2,8 +2,12 @@
  *
  * What a compiler may choose must not be seen: no contraction, no fast mathematics, and the text
  * itself leaves nothing undefined (preamble.h). The children get an environment of their own and
- * write their complaints to files, so that nothing of ours depends on when they end. */
+ * write their complaints to files, so that nothing of ours depends on when they end. What they may
+ * do is limited (confine.h): the text they read was written by us, but about what strangers wrote.
+ */
 #include "vm/compile.h"
+
+#include "vm/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,12 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_SECONDS = 1800, MAX_FILE_BYTES = 1 << 30, MAX_FLAGS = 24, MAX_COMPLAINT = 700 };
+enum { MAX_SECONDS = 3600, MAX_FLAGS = 24, MAX_COMPLAINT = 700 };
 
 #define COMMON                                                                                     \
   "-std=gnu17 -w -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno "                     \
@@ -75,6 +78,8 @@ static const char workaround[] = "-mllvm -x86-cmov-converter=0";
 typedef struct {
   const char *argv[MAX_FLAGS + 24]; /* NULL-terminated */
   uint32_t count;
+  const char *directory; /* where it may write */
+  char *environment[4];  /* NULL-terminated */
 } command_t;
 
 static void add(command_t *command, const char *argument) {
@@ -91,16 +96,16 @@ static void add_words(command_t *command, aod_arena_t *arena, const char *words)
   }
 }
 
-/* Between fork and exec only calls that are safe after fork in a threaded program. */
+/* Between fork and exec only calls that are safe after fork in a threaded program. The group is
+ * there so that a driver's own children can be ended with it; the alarm outlives the exec. */
 static _Noreturn void become(const command_t *command, int complaints) {
-  static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", NULL};
-  struct rlimit cpu = {MAX_SECONDS, MAX_SECONDS}, file = {MAX_FILE_BYTES, MAX_FILE_BYTES};
-  setrlimit(RLIMIT_CPU, &cpu);
-  setrlimit(RLIMIT_FSIZE, &file);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  setpgid(0, 0);
+  alarm(MAX_SECONDS);
   dup2(complaints, STDOUT_FILENO);
   dup2(complaints, STDERR_FILENO);
-  execve(command->argv[0], (char *const *)command->argv, environment);
+  if (aod__confine_compiler(command->directory))
+    execve(command->argv[0], (char *const *)command->argv, command->environment);
   _exit(127);
 }
 
@@ -114,9 +119,14 @@ static pid_t start(const command_t *command, const char *complaints) {
   return pid;
 }
 
+/* The number is the child's until it is reaped, so what it left behind is ended before. */
 static bool succeeded(pid_t pid) {
+  siginfo_t info;
   int status = 0;
   if (pid < 0) return false;
+  while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0)
+    if (errno != EINTR) return false;
+  kill(-pid, SIGKILL);
   while (waitpid(pid, &status, 0) < 0)
     if (errno != EINTR) return false;
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -146,6 +156,15 @@ static char *part_path(job_t *job, uint32_t part, const char *suffix) {
   return aod_arena_printf(&job->arena, "%s/part%u.%s", job->directory, part, suffix);
 }
 
+/* Compilers put temporary files where TMPDIR says. */
+static command_t begin(job_t *job) {
+  char *temporary = aod_arena_printf(&job->arena, "TMPDIR=%s", job->directory);
+  command_t command = {.directory = job->directory,
+                       .environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", temporary}};
+  add(&command, job->compiler);
+  return command;
+}
+
 static int write_part(job_t *job, uint32_t part, aod_error_t *err) {
   const char *path = part_path(job, part, "c");
   const aod_buf_t *text = &job->source->parts[part];
@@ -156,8 +175,7 @@ static int write_part(job_t *job, uint32_t part, aod_error_t *err) {
 }
 
 static pid_t start_part(job_t *job, uint32_t part) {
-  command_t command = {0};
-  add(&command, job->compiler);
+  command_t command = begin(job);
   add_words(&command, &job->arena, job->options);
   add_words(&command, &job->arena, job->workaround);
   add(&command, "-c");
@@ -170,8 +188,7 @@ static pid_t start_part(job_t *job, uint32_t part) {
 
 /* Whether the compiler takes the option: ask it. */
 static bool needs_workaround(job_t *job) {
-  command_t command = {0};
-  add(&command, job->compiler);
+  command_t command = begin(job);
   add_words(&command, &job->arena, workaround);
   add_words(&command, &job->arena, "-x c -c /dev/null -o");
   add(&command, part_path(job, 0, "probe"));
@@ -198,8 +215,7 @@ static int compile_parts(job_t *job, aod_error_t *err) {
 }
 
 static int link_parts(job_t *job, const char *output, aod_error_t *err) {
-  command_t command = {0};
-  add(&command, job->compiler);
+  command_t command = begin(job);
   add_words(&command, &job->arena, "-shared -Wl,--build-id=none -o");
   add(&command, output);
   for (uint32_t i = 0; i < job->source->count; i++) add(&command, part_path(job, i, "o"));

@@ -125,19 +125,30 @@ static int link_imports(aod_core_t *core, const aod_extern_t *imports, aod_error
 
 /* ---- open ---- */
 
-static int open_own_memory(aod_core_t *core, const aod_core_options_t *options, aod_error_t *err) {
-  const aod_wasm_limits_t *limits = &core->code->module.memories[0];
-  uint32_t address_bits = aod_wasm_memory_bits(&core->code->module);
-  uint64_t most_pages = (1ull << address_bits) / AOD_PAGE_BYTES;
+int aod_core_memory_limits(const aod_wasm_module_t *module, uint64_t cap_bytes, uint64_t *min_bytes,
+                           uint64_t *max_bytes, uint32_t *address_bits, aod_error_t *err) {
+  *min_bytes = *max_bytes = 0, *address_bits = 0;
+  if (module->memory_count == module->imported_memories) return AOD_OK;
+  const aod_wasm_limits_t *limits = &module->memories[0];
+  *address_bits = aod_wasm_memory_bits(module);
+  uint64_t most_pages = (1ull << *address_bits) / AOD_PAGE_BYTES;
   if (limits->min > most_pages)
     return aod_fail(err, AOD_ELIMIT, "a memory of %llu pages is too large",
                     (unsigned long long)limits->min);
-  uint64_t max = (limits->max < most_pages ? limits->max : most_pages) * AOD_PAGE_BYTES;
-  if (options->memory_cap_bytes && options->memory_cap_bytes < max)
-    max = options->memory_cap_bytes & ~(AOD_PAGE_BYTES - 1);
+  *min_bytes = limits->min * AOD_PAGE_BYTES;
+  *max_bytes = (limits->max < most_pages ? limits->max : most_pages) * AOD_PAGE_BYTES;
+  if (cap_bytes && cap_bytes < *max_bytes) *max_bytes = cap_bytes & ~(AOD_PAGE_BYTES - 1);
+  return AOD_OK;
+}
+
+static int open_own_memory(aod_core_t *core, const aod_core_options_t *options, aod_error_t *err) {
+  uint64_t min, max;
+  uint32_t address_bits;
+  int rc = aod_core_memory_limits(&core->code->module, options->memory_cap_bytes, &min, &max,
+                                  &address_bits, err);
+  if (rc) return rc;
   core->memory_owner = core;
-  return aod_memory_open(&core->memory, limits->min * AOD_PAGE_BYTES, max, address_bits,
-                         options->image, err);
+  return aod_memory_open(&core->memory, min, max, address_bits, options->image, err);
 }
 
 static int open_memory(aod_core_t *core, const aod_core_options_t *options, aod_error_t *err) {
@@ -384,31 +395,15 @@ void aod_core_commit(aod_core_t *core) {
   aod__core_copy_state(core, &core->committed, &core->state);
 }
 
+void aod_core_settle(aod_core_t *core) {
+  if (core->memory_owner == core) aod_memory_settle(&core->memory);
+  aod__core_copy_state(core, &core->committed, &core->state);
+}
+
 void aod_core_rollback(aod_core_t *core) {
   if (core->memory_owner == core) {
     aod_memory_rollback(&core->memory);
     aod__memory_resized(core);
   }
   aod__core_copy_state(core, &core->state, &core->committed);
-}
-
-static void adopt_references(aod_core_t *core, const aod_core_t *from) {
-  for (uint32_t i = 0; i < core->own_tables; i++) {
-    aod_wasm_table_t *table = &core->state.tables[i];
-    for (uint32_t k = 0; k < table->count; k++)
-      if (table->entries[k].instance == &from->wasm) table->entries[k].instance = &core->wasm;
-  }
-  const aod_wasm_module_t *module = &core->code->module;
-  for (uint32_t i = module->imported_globals; i < module->global_count; i++) {
-    if (module->globals[i].type != AOD_WASM_FUNCREF) continue;
-    aod_wasm_ref_t *ref = (aod_wasm_ref_t *)core->wasm.globals[i];
-    if (ref->instance == &from->wasm) ref->instance = &core->wasm;
-  }
-}
-
-void aod_core_copy_state(aod_core_t *core, const aod_core_t *from) {
-  aod_assert(core->code == from->code);
-  aod__core_copy_state(core, &core->state, &from->state);
-  adopt_references(core, from);
-  aod_core_commit(core);
 }

@@ -59,10 +59,6 @@ void aod_core_close(aod_core_t *core); /* NULL is allowed */
  * AOD_TRAP_NONE; after a trap what was done stays done, as the specification wants. */
 int aod_core_start(aod_core_t *core);
 
-/* Instead of starting: take globals, tables and dropped segments from `from`, a core of the same
- * code. References to its functions become references to ours. Commits. */
-void aod_core_copy_state(aod_core_t *core, const aod_core_t *from);
-
 /* Call function `index` with arguments in `slots`; the results take their place. `slots` has room
  * for both. Returns the trap or AOD_TRAP_NONE. */
 int aod_core_call(aod_core_t *core, uint32_t index, uint64_t *slots);
@@ -79,6 +75,20 @@ bool aod_core_export(aod_core_t *core, const char *name, aod_wasm_kind_t kind, a
 /* Keep or undo everything since the last commit, linear memory included. */
 void aod_core_commit(aod_core_t *core);
 void aod_core_rollback(aod_core_t *core);
+void aod_core_settle(aod_core_t *core); /* commit, where aod_memory_settle is due */
+
+/* What is not linear memory, as bytes that do not depend on addresses (core_state.c). Only of cores
+ * whose references are to their own functions. Reading commits; AOD_EINPUT for bytes that do not
+ * fit the core, of which some may have been taken then. */
+bool aod_core_state_changed(const aod_core_t *core); /* since the last commit */
+void aod_core_state_write(const aod_core_t *core, aod_buf_t *bytes);
+int aod_core_state_read(aod_core_t *core, aod_slice_t bytes, aod_error_t *err);
+
+/* The limits of the core's own memory: what it begins with, what it may grow to under a cap (0:
+ * none), and how many bits an address has; zeros when it has none. AOD_ELIMIT when it begins too
+ * large. */
+int aod_core_memory_limits(const aod_wasm_module_t *module, uint64_t cap_bytes, uint64_t *min_bytes,
+                           uint64_t *max_bytes, uint32_t *address_bits, aod_error_t *err);
 
 /* What is not linear memory, as bytes that do not depend on addresses (core_state.c). Only of cores
  * whose references are to their own functions. Reading commits; AOD_EINPUT for bytes that do not

@@ -1,10 +1,13 @@
 /* Binaryen through its C interface, in a child process: it keeps global state, leaks, starts
  * threads and ends the program when it dislikes its input, and none of that may happen to a node.
- * The child writes the new module into a pipe. */
+ * The child writes the new module into a pipe, and can do nothing else (confine.h). */
 #include "vm/fold.h"
+
+#include "vm/confine.h"
 
 #include <binaryen-c.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -71,9 +74,9 @@ static bool optimise(const aod_wasm_module_t *module, int output) {
 static _Noreturn void child(const aod_wasm_module_t *module, int output) {
   struct rlimit cpu = {MAX_SECONDS, MAX_SECONDS};
   setrlimit(RLIMIT_CPU, &cpu);
-  alarm(MAX_SECONDS);               /* in case it waits instead of working */
-  prctl(PR_SET_PDEATHSIG, SIGKILL); /* it holds the node's files and sockets, too */
-  _exit(optimise(module, output) ? 0 : 1);
+  alarm(MAX_SECONDS); /* in case it waits instead of working */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  _exit(aod__confine_library(output) && optimise(module, output) ? 0 : 1);
 }
 
 static void read_all(int fd, aod_buf_t *buf) {
@@ -104,7 +107,7 @@ int aod__fold(const aod_wasm_module_t *module, aod_buf_t *folded, aod_error_t *e
     return 0;
   }
   int ends[2];
-  if (pipe(ends)) return aod_fail(err, AOD_EIO, "pipe: %s", strerror(errno));
+  if (pipe2(ends, O_CLOEXEC)) return aod_fail(err, AOD_EIO, "pipe: %s", strerror(errno));
   pid_t pid = fork();
   if (pid == 0) child(module, ends[1]);
   int failure = errno;

@@ -17,14 +17,13 @@
 
 #include "vm/abi.h"
 
-#include <openssl/evp.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define CARD_BYTES    ((uint64_t)1 << AOD_CARD_SHIFT)
 #define GUARD_BYTES   AOD_PAGE_BYTES /* accesses of 16 bytes at the last address end in it */
-#define SCAN_BYTES    64             /* card bytes looked at in one step */
 #define DISCARD_BYTES 65536
 
 /* ---- reservations that are open, for the fault handler ---- */
@@ -77,21 +76,16 @@ static void release(void *at, uint64_t bytes) {
   if (at) munmap(at, bytes);
 }
 
-static bool map_image(uint8_t *at, const aod_image_t *image) {
-  return image->bytes == 0 ||
-         mmap(at, image->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-              image->fd, 0) != MAP_FAILED;
-}
-
-static uint64_t card_count(uint64_t bytes) {
-  return (bytes + CARD_BYTES - 1) >> AOD_CARD_SHIFT;
+static bool map_image(uint8_t *at, uint64_t bytes, const aod_image_t *image) {
+  return bytes == 0 || mmap(at, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, image->fd, 0) != MAP_FAILED;
 }
 
 static void lay_out(aod_memory_t *memory, uint64_t max_bytes, uint32_t address_bits) {
   memory->max_bytes = max_bytes;
   memory->address_bits = address_bits;
   memory->reserved_bytes = (1ull << address_bits) + (1ull << 32) + GUARD_BYTES;
-  memory->cards_bytes = (card_count(memory->reserved_bytes) + CARD_BYTES) & ~(CARD_BYTES - 1);
+  memory->cards_bytes = (aod_pages_count(memory->reserved_bytes) + CARD_BYTES) & ~(CARD_BYTES - 1);
 }
 
 static bool map_all(aod_memory_t *memory, uint64_t min_bytes, const aod_image_t *image) {
@@ -102,7 +96,10 @@ static bool map_all(aod_memory_t *memory, uint64_t min_bytes, const aod_image_t 
       reserve(memory->max_bytes ? memory->max_bytes : CARD_BYTES, PROT_READ | PROT_WRITE);
   if (!memory->base || !memory->cards || !memory->committed) return false;
   if (bytes && mprotect(memory->base, bytes, PROT_READ | PROT_WRITE)) return false;
-  if (image && (!map_image(memory->base, image) || !map_image(memory->committed, image)))
+  /* Beyond its first size the working image consists of what is written here. The committed one may
+   * be somebody else's to change, all along the file. */
+  if (image && (!map_image(memory->base, image->bytes, image) ||
+                !map_image(memory->committed, image->file_bytes, image)))
     return false;
   memory->bytes = memory->committed_bytes = bytes;
   return range_add((uintptr_t)memory->base, (uintptr_t)memory->base + memory->reserved_bytes);
@@ -124,9 +121,9 @@ int aod_memory_open(aod_memory_t *memory, uint64_t min_bytes, uint64_t max_bytes
                     (unsigned long long)(memory->reserved_bytes + memory->max_bytes));
   }
   /* One card more than the maximum: the overlap of the last one marks it without a test. */
-  memory->present = aod_alloc(card_count(max_bytes) + 1);
-  memory->changed = aod_alloc(card_count(max_bytes) + 1 + SCAN_BYTES);
-  if (image) memcpy(memory->present, image->present, card_count(image->bytes));
+  memory->present = aod_alloc(aod_pages_count(max_bytes) + AOD_PAGES_SPARE);
+  memory->changed = aod_alloc(aod_pages_count(max_bytes) + AOD_PAGES_SPARE);
+  if (image) memcpy(memory->present, image->present, aod_pages_count(image->bytes));
   return AOD_OK;
 }
 
@@ -159,29 +156,6 @@ void aod_memory_mark(aod_memory_t *memory, uint64_t from, uint64_t len) {
 
 /* ---- commit and rollback ---- */
 
-/* The first marked card at or after `card`, or something >= count. */
-static uint64_t next_marked(const uint8_t *cards, uint64_t card, uint64_t count) {
-  while (card < count && card % SCAN_BYTES != 0) {
-    if (cards[card]) return card;
-    card++;
-  }
-  for (; card < count; card += SCAN_BYTES) {
-    const uint64_t *words = (const uint64_t *)(cards + card);
-    uint64_t any = 0;
-    for (int i = 0; i < SCAN_BYTES / 8; i++) any |= words[i];
-    if (any) break;
-  }
-  while (card < count && !cards[card]) card++;
-  return card;
-}
-
-/* Cards from `card` on that are all present or all absent, as one run below `count`. */
-static uint64_t run_end(const uint8_t *present, uint64_t card, uint64_t count) {
-  uint64_t end = card + 1;
-  while (end < count && !present[end] == !present[card]) end++;
-  return end;
-}
-
 /* The part of a store that reached over the end of its card. Mostly there was none, and a page that
  * is not written to stays shared. False: there was none. */
 static bool copy_overlap(uint8_t *to, const uint8_t *from, uint64_t card, uint64_t bytes) {
@@ -210,7 +184,7 @@ static void restore_zeros(aod_memory_t *memory, uint64_t first, uint64_t end) {
 
 static void rollback_run(aod_memory_t *memory, uint64_t first, uint64_t end) {
   for (uint64_t card = first, next; card < end; card = next) {
-    next = run_end(memory->present, card, end);
+    next = aod_pages_run_end(memory->present, card, end);
     uint64_t at = card << AOD_CARD_SHIFT;
     if (memory->present[card])
       memcpy(memory->base + at, memory->committed + at, (next - card) << AOD_CARD_SHIFT);
@@ -223,13 +197,13 @@ static void rollback_run(aod_memory_t *memory, uint64_t first, uint64_t end) {
 /* Call `each` for each run of marked cards and unmark them. */
 static void for_marked(aod_memory_t *memory, void (*each)(aod_memory_t *, uint64_t, uint64_t)) {
   uint8_t *cards = memory->cards;
-  uint64_t count = card_count(memory->bytes);
-  uint64_t card = next_marked(cards, 0, count);
+  uint64_t count = aod_pages_count(memory->bytes);
+  uint64_t card = aod_pages_next_marked(cards, 0, count);
   while (card < count) {
     uint64_t first = card;
     while (card < count && cards[card]) cards[card++] = 0;
     each(memory, first, card);
-    card = next_marked(cards, card, count);
+    card = aod_pages_next_marked(cards, card, count);
   }
 }
 
@@ -250,60 +224,53 @@ void aod_memory_rollback(aod_memory_t *memory) {
   for_marked(memory, rollback_run);
 }
 
-/* ---- changes since the mark ---- */
+/* ---- when somebody else keeps the committed image ---- */
 
-uint64_t aod_memory_next_changed(const aod_memory_t *memory, uint64_t card) {
-  return next_marked(memory->changed, card, card_count(memory->committed_bytes));
+static uint64_t overlap_len(const aod_memory_t *memory, uint64_t end) {
+  return (end << AOD_CARD_SHIFT) < memory->bytes ? AOD_CARD_OVERLAP : 0;
 }
 
-void aod_memory_set_mark(aod_memory_t *memory) {
-  uint64_t count = card_count(memory->committed_bytes);
-  for (uint64_t card = 0; (card = next_marked(memory->changed, card, count)) < count; card++)
-    memory->changed[card] = 0;
+static bool stage_run(const aod_memory_t *memory, aod_staging_t *staging, uint64_t first,
+                      uint64_t end) {
+  aod_range_t range = {first << AOD_CARD_SHIFT,
+                       ((end - first) << AOD_CARD_SHIFT) + overlap_len(memory, end)};
+  if (staging->range_count == staging->range_cap || range.len > staging->cap - staging->len)
+    return false;
+  memcpy(staging->bytes + staging->len, memory->base + range.at, range.len);
+  staging->ranges[staging->range_count++] = range;
+  staging->len += range.len;
+  return true;
 }
 
-/* ---- reading the committed image ---- */
-
-static void hash_zeros(EVP_MD_CTX *hash, uint64_t len) {
-  static const uint8_t zeros[AOD_PAGE_BYTES];
-  for (uint64_t part; len > 0; len -= part) {
-    part = len < sizeof zeros ? len : sizeof zeros;
-    EVP_DigestUpdate(hash, zeros, part);
+bool aod_memory_stage(const aod_memory_t *memory, aod_staging_t *staging) {
+  const uint8_t *cards = memory->cards;
+  uint64_t count = aod_pages_count(memory->bytes);
+  uint64_t card = aod_pages_next_marked(cards, 0, count);
+  while (card < count) {
+    uint64_t first = card;
+    while (card < count && cards[card]) card++;
+    if (!stage_run(memory, staging, first, card)) return false;
+    card = aod_pages_next_marked(cards, card, count);
   }
+  return true;
 }
 
-/* Absent cards are not read: reading would make the system give them pages. */
-void aod_memory_sha256(const aod_memory_t *memory, uint8_t digest[32]) {
-  EVP_MD_CTX *hash = EVP_MD_CTX_new();
-  aod_assert(hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL));
-  uint64_t count = card_count(memory->committed_bytes);
-  for (uint64_t card = 0, end; card < count; card = end) {
-    end = run_end(memory->present, card, count);
-    uint64_t len = (end - card) << AOD_CARD_SHIFT;
-    if (memory->present[card])
-      EVP_DigestUpdate(hash, memory->committed + (card << AOD_CARD_SHIFT), len);
-    else
-      hash_zeros(hash, len);
-  }
-  EVP_DigestFinal_ex(hash, digest, NULL);
-  EVP_MD_CTX_free(hash);
+/* The committed image is not looked at, since it may be changing right now. */
+static void settle_run(aod_memory_t *memory, uint64_t first, uint64_t end) {
+  static const uint8_t zeros[AOD_CARD_OVERLAP];
+  memset(memory->present + first, 1, end - first);
+  uint64_t len = overlap_len(memory, end);
+  if (len && memcmp(memory->base + (end << AOD_CARD_SHIFT), zeros, len)) memory->present[end] = 1;
 }
 
-void aod_memory_fingerprint(const aod_memory_t *memory, uint8_t digest[32]) {
-  static const uint8_t zeros[CARD_BYTES];
-  EVP_MD_CTX *hash = EVP_MD_CTX_new();
-  aod_assert(hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL));
-  uint64_t count = card_count(memory->committed_bytes);
-  for (uint64_t card = 0; card < count; card++) {
-    const uint8_t *at = memory->committed + (card << AOD_CARD_SHIFT);
-    if (!memory->present[card] || memcmp(at, zeros, CARD_BYTES) == 0) continue;
-    uint8_t number[8];
-    aod_store_le64(number, card);
-    EVP_DigestUpdate(hash, number, sizeof number);
-    EVP_DigestUpdate(hash, at, CARD_BYTES);
-  }
-  EVP_DigestFinal_ex(hash, digest, NULL);
-  EVP_MD_CTX_free(hash);
+void aod_memory_settle(aod_memory_t *memory) {
+  for_marked(memory, settle_run);
+  memory->committed_bytes = memory->bytes;
+}
+
+aod_pages_t aod_memory_pages(const aod_memory_t *memory) {
+  return (aod_pages_t){memory->committed, memory->committed_bytes, memory->present,
+                       memory->changed};
 }
 
 /* ---- shared images ---- */
@@ -318,9 +285,9 @@ static bool write_all(int fd, const uint8_t *from, uint64_t len, uint64_t at) {
 }
 
 static bool write_present(const aod_image_t *image, const aod_memory_t *memory) {
-  uint64_t count = card_count(image->bytes);
+  uint64_t count = aod_pages_count(image->bytes);
   for (uint64_t card = 0, end; card < count; card = end) {
-    end = run_end(image->present, card, count);
+    end = aod_pages_run_end(image->present, card, count);
     uint64_t at = card << AOD_CARD_SHIFT, len = (end - card) << AOD_CARD_SHIFT;
     if (image->present[card] && !write_all(image->fd, memory->committed + at, len, at))
       return false;
@@ -329,9 +296,10 @@ static bool write_present(const aod_image_t *image, const aod_memory_t *memory) 
 }
 
 int aod_image_create(aod_image_t *image, const aod_memory_t *memory, aod_error_t *err) {
-  uint64_t count = card_count(memory->committed_bytes);
+  uint64_t count = aod_pages_count(memory->committed_bytes);
   *image = (aod_image_t){.fd = memfd_create("aod-image", MFD_CLOEXEC),
                          .bytes = memory->committed_bytes,
+                         .file_bytes = memory->committed_bytes,
                          .present = aod_alloc(count + 1)};
   memcpy(image->present, memory->present, count);
   if (image->fd < 0 || ftruncate(image->fd, (off_t)image->bytes) || !write_present(image, memory)) {

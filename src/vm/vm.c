@@ -7,6 +7,7 @@
 
 #include "arweave/hash.h"
 #include "vm/process.h"
+#include "vm/worker.h"
 
 #include <stdlib.h>
 
@@ -18,18 +19,24 @@ static char *copy_or_null(const char *text) {
 
 int aod_vm_open(aod_vm_t **vm_out, const aod_vm_options_t *options, aod_error_t *err) {
   if (!options->cache_dir) return aod_fail(err, AOD_EUSAGE, "no cache directory for compiled code");
+  if (options->in_workers && !aod__workers_started())
+    return aod_fail(err, AOD_EUSAGE, "workers were not started");
   aod_vm_t *vm = aod_alloc(sizeof *vm);
   vm->cache_dir = aod_strdup(options->cache_dir);
   vm->shared_cache_dir = copy_or_null(options->shared_cache_dir);
   vm->compiler = copy_or_null(options->compiler);
+  vm->quarantine_dir = copy_or_null(options->quarantine_dir);
   vm->code_options = (aod_code_options_t){.cache_dir = vm->cache_dir,
                                           .shared_cache_dir = vm->shared_cache_dir,
                                           .compiler = vm->compiler,
                                           .tier = AOD_TIER_OPTIMISED,
+                                          .elsewhere = options->in_workers,
                                           .on_compile = options->on_compile,
                                           .context = options->context};
   pthread_mutex_init(&vm->lock, NULL);
   pthread_cond_init(&vm->changed, NULL);
+  vm->in_workers = options->in_workers;
+  aod__pool_init(&vm->pool);
   *vm_out = vm;
   return AOD_OK;
 }
@@ -37,23 +44,17 @@ int aod_vm_open(aod_vm_t **vm_out, const aod_vm_options_t *options, aod_error_t 
 void aod_vm_close(aod_vm_t *vm) {
   if (!vm) return;
   aod_assert(!vm->modules);
+  aod__pool_deinit(&vm->pool);
   pthread_cond_destroy(&vm->changed);
   pthread_mutex_destroy(&vm->lock);
   free(vm->cache_dir);
   free(vm->shared_cache_dir);
   free(vm->compiler);
+  free(vm->quarantine_dir);
   free(vm);
 }
 
 /* ---- loading ---- */
-
-static int link_host(aod_module_t *module, aod_error_t *err) {
-  const aod_wasm_module_t *decoded = &module->code->module;
-  module->imports = aod_alloc((decoded->import_count + 1) * sizeof *module->imports);
-  int rc = aod_host_link(decoded, module->format, module->imports, err);
-  if (rc) return rc;
-  return aod_host_find_exports(decoded, module->format, &module->exports, err);
-}
 
 static int check_tables(const aod_wasm_module_t *decoded, aod_error_t *err) {
   uint64_t entries = 0;
@@ -81,23 +82,58 @@ static int check_host(aod_slice_t wasm, const aod_format_t *format, aod_error_t 
   return rc;
 }
 
-static int load(aod_module_t *module, aod_slice_t wasm, const char *name, aod_error_t *err) {
-  const aod_format_t *format = module->format;
-  aod_code_options_t options = module->vm->code_options;
-  if (format->metered) options.gas_type = format->wide ? AOD_WASM_I64 : AOD_WASM_I32;
-  int rc = check_host(wasm, format, err);
-  if (rc) return aod_error_prefix(err, "module %s", name);
-  rc = aod_code_load(wasm, name, &options, &module->code, err);
-  if (rc == AOD_OK) rc = link_host(module, err);
-  if (rc == AOD_OK) rc = aod__module_prepare(module, err);
+/* In this program: a guest that is prepared and then taken apart. */
+static int prepare_here(aod_module_t *module, aod_error_t *err) {
+  static const aod_instance_options_t none = {0};
+  aod_guest_t guest;
+  int rc = aod_guest_open(&guest, &module->program, NULL, &none, err);
+  if (rc) return rc;
+  rc = aod_guest_prepare(&guest, err);
+  if (rc == AOD_OK) {
+    aod_guest_commit(&guest);
+    aod_guest_state_write(&guest, &module->zero_state);
+    aod_pages_fingerprint(aod_memory_pages(&guest.core->memory), module->fingerprint);
+    rc = aod_image_create(&module->image, &guest.core->memory, err);
+  }
+  aod_guest_close(&guest);
   return rc;
 }
 
+static int prepare_in_worker(aod_module_t *module, aod_error_t *err) {
+  const aod_wasm_module_t *decoded = &module->program.code->module;
+  uint64_t min, max;
+  uint32_t address_bits;
+  int rc = aod_core_memory_limits(decoded, 0, &min, &max, &address_bits, err);
+  if (rc) return rc;
+  module->crew = (aod__crew_t){.code = module->program.code,
+                               .format = module->format,
+                               .channel_bytes = aod__channel_bytes(max)};
+  return aod__remote_prepare(&module->vm->pool, &module->crew, decoded, &module->image,
+                             &module->zero_state, module->fingerprint, err);
+}
+
+static int load(aod_module_t *module, aod_slice_t wasm, const char *name, aod_error_t *err) {
+  const aod_format_t *format = module->format;
+  aod_code_options_t options = module->vm->code_options;
+  aod_code_t *code;
+  if (format->metered) options.gas_type = format->wide ? AOD_WASM_I64 : AOD_WASM_I32;
+  int rc = check_host(wasm, format, err);
+  if (rc) return aod_error_prefix(err, "module %s", name);
+  rc = aod_code_load(wasm, name, &options, &code, err);
+  if (rc) return rc;
+  if (module->vm->in_workers) {
+    module->program.code = code;
+    return prepare_in_worker(module, err);
+  }
+  rc = aod_program_open(&module->program, code, format, err);
+  return rc ? rc : prepare_here(module, err);
+}
+
 static void module_free(aod_module_t *module) {
+  aod__pool_dismiss(&module->vm->pool, &module->crew);
   aod_image_free(&module->image);
-  aod_core_close(module->zero);
-  free(module->imports);
-  aod_code_close(module->code);
+  aod_buf_free(&module->zero_state);
+  aod_program_close(&module->program);
   free(module);
 }
 

@@ -2,7 +2,8 @@
  * instance with its own memory, a message is one evaluation that is then kept or undone.
  *
  * Thread rules: aod_vm_t and aod_module_t may be used from any thread. An aod_instance_t belongs to
- * one thread at a time (its lane); evaluation runs on a stack of its own. */
+ * one thread at a time (its lane). Evaluation happens in a worker process, which the calling thread
+ * waits for; see worker.h. */
 #ifndef AOD_VM_VM_H
 #define AOD_VM_VM_H
 
@@ -14,6 +15,13 @@ typedef struct aod_vm aod_vm_t;
 typedef struct aod_module aod_module_t;
 typedef struct aod_instance aod_instance_t;
 
+/* Start the process that workers come from (worker.h). Call it first thing in main: before there is
+ * a thread, a secret or a file that workers must not know. Once a program; AOD_EUNAVAILABLE when
+ * the system gives no process. Stopping, after all machines are closed, is optional: it ends with
+ * the program. */
+int aod_workers_start(aod_error_t *err);
+void aod_workers_stop(void);
+
 typedef struct {
   const char *cache_dir;        /* written and read; created when missing */
   const char *shared_cache_dir; /* read only, may be NULL: what the build compiled */
@@ -22,6 +30,10 @@ typedef struct {
    * thread that compiles. May be NULL. */
   void (*on_compile)(void *context, const char *name, bool done, int64_t ms);
   void *context;
+  /* Run modules in worker processes that can do nothing else (after aod_workers_start). Without,
+   * they run in this program: for tests of the runtime only. */
+  bool in_workers;
+  const char *quarantine_dir; /* messages that end their worker are kept there; NULL: nowhere */
 } aod_vm_options_t;
 
 int aod_vm_open(aod_vm_t **vm, const aod_vm_options_t *options, aod_error_t *err);
@@ -57,12 +69,14 @@ typedef struct {
   aod_buf_t text;   /* UTF-8: what handle returned, or the reason */
   aod_buf_t output; /* what the program wrote to stdout and stderr, bounded */
   double gas_used;  /* metered modules; 0 otherwise */
+  bool worker_died; /* with failed: not the module's own doing, as far as one can tell; worth
+                       keeping for whoever has to find out */
 } aod_evaluation_t;
 
 /* Call handle(msg, env): both are the JSON texts of wasm-host.md C.2. Afterwards the caller must
  * decide with commit or rollback before the next call; a failed evaluation can only be rolled back.
  * Returns an error only when nothing was evaluated, that of the drive when it could not answer:
- * then there is nothing to decide. */
+ * then there is nothing to decide. A message that ends its worker, twice, has failed. */
 int aod_instance_evaluate(aod_instance_t *instance, aod_slice_t msg, aod_slice_t env,
                           aod_evaluation_t *evaluation, aod_error_t *err);
 void aod_instance_commit(aod_instance_t *instance);   /* cost: the cards that the call marked */

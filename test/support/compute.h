@@ -196,11 +196,12 @@ static inline aod_tags_t compute_module_tags(void) {
 
 static inline void compute_setup(void) {
   aod_error_t err;
-  aod_vm_options_t options = {.cache_dir = AOD_BINARY_DIR "/modules-cache"};
+  aod_vm_options_t options = {.cache_dir = AOD_BINARY_DIR "/modules-cache", .in_workers = true};
   compute_signer = wallet_quick();
   gateway_init(&compute_gateway);
   compute_dir = test_dir_make();
   schedule_count = 0;
+  check_ok(aod_workers_start(&err), &err);
   check_ok(aod_vm_open(&compute_vm, &options, &err), &err);
   compute_module_id = compute_publish(compute_module_tags(), compute_module());
   cu_open();

@@ -272,7 +272,8 @@ static stream_keeping_t stream_keeping;
 
 static inline void stream_open_vm(const char *cache_dir) {
   aod_error_t err;
-  aod_vm_options_t options = {.cache_dir = cache_dir};
+  aod_vm_options_t options = {.cache_dir = cache_dir, .in_workers = true};
+  check_ok(aod_workers_start(&err), &err);
   check_ok(aod_vm_open(&stream_vm, &options, &err), &err);
 }
 

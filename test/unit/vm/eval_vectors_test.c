@@ -289,7 +289,8 @@ static void on_compile(void *context, const char *name, bool done, int64_t ms) {
 static int open_vm(void **state) {
   (void)state;
   aod_vm_options_t options = {.cache_dir = AOD_BINARY_DIR "/modules-cache",
-                              .on_compile = on_compile};
+                              .on_compile = on_compile,
+                              .in_workers = getenv("AOD_HERE") == NULL};
   int rc = aod_vm_open(&vm, &options, NULL);
   if (rc == AOD_OK && getenv("AOD_FIRST_TIER")) vm->code_options.tier = AOD_TIER_FIRST;
   return rc;
@@ -304,6 +305,7 @@ static int close_vm(void **state) {
 
 /* With an argument: only the scripts whose name matches the pattern. */
 int main(int argc, char **argv) {
+  if (aod_workers_start(NULL)) return 1;
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   struct CMUnitTest tests[SCRIPT_COUNT];
   for (size_t i = 0; i < SCRIPT_COUNT; i++)

@@ -66,7 +66,7 @@ static void check_committed(const aod_memory_t *memory, const model_t *model) {
   assert_int_equal(memory->committed_bytes, model->size);
   assert_memory_equal(memory->committed, model->bytes, model->size);
   aod_sha256(aod_slice(model->bytes, model->size), expected);
-  aod_memory_sha256(memory, digest);
+  aod_pages_sha256(aod_memory_pages(memory), digest);
   assert_memory_equal(digest, expected, 32);
   for (uint64_t card = 0; card < model->size >> AOD_CARD_SHIFT; card++)
     assert_int_equal(memory->cards[card], 0);
@@ -74,11 +74,12 @@ static void check_committed(const aod_memory_t *memory, const model_t *model) {
 
 /* What differs from the model at the mark is among the changes. */
 static void check_changes(const aod_memory_t *memory, const model_t *marked, const model_t *model) {
-  uint64_t next = aod_memory_next_changed(memory, 0), count = model->size >> AOD_CARD_SHIFT;
+  uint64_t next = aod_pages_next_changed(aod_memory_pages(memory), 0),
+           count = model->size >> AOD_CARD_SHIFT;
   for (uint64_t card = 0; card < count; card++) {
     uint64_t at = card << AOD_CARD_SHIFT;
     if (card == next)
-      next = aod_memory_next_changed(memory, card + 1);
+      next = aod_pages_next_changed(aod_memory_pages(memory), card + 1);
     else
       assert_memory_equal(model->bytes + at, marked->bytes + at, (size_t)1 << AOD_CARD_SHIFT);
   }
@@ -120,8 +121,9 @@ static void run(uint64_t seed, const aod_image_t *image, const model_t *start) {
     message(&memory, &working, &committed);
     check_changes(&memory, &marked, &committed);
     if (random_below(8) != 0) continue;
-    aod_memory_set_mark(&memory);
-    assert_true(aod_memory_next_changed(&memory, 0) >= memory.committed_bytes >> AOD_CARD_SHIFT);
+    aod_pages_set_mark(aod_memory_pages(&memory));
+    assert_true(aod_pages_next_changed(aod_memory_pages(&memory), 0) >= memory.committed_bytes >>
+                AOD_CARD_SHIFT);
     marked = committed;
   }
   aod_memory_close(&memory);

@@ -631,7 +631,8 @@ static void test_threads(void **state) {
 
 /* ---- ---- */
 
-static char cache_dir[] = "/tmp/aod-process-test-XXXXXX";
+static char cache_dir[64];
+static bool in_workers;
 
 static void on_compile(void *context, const char *name, bool done, int64_t ms) {
   (void)context, (void)name, (void)ms;
@@ -640,8 +641,10 @@ static void on_compile(void *context, const char *name, bool done, int64_t ms) {
 
 static int open_vm(void **state) {
   (void)state;
+  strcpy(cache_dir, "/tmp/aod-process-test-XXXXXX");
   if (!mkdtemp(cache_dir)) return -1;
-  aod_vm_options_t options = {.cache_dir = cache_dir, .on_compile = on_compile};
+  aod_vm_options_t options = {
+      .cache_dir = cache_dir, .on_compile = on_compile, .in_workers = in_workers};
   return aod_vm_open(&vm, &options, NULL);
 }
 
@@ -653,7 +656,9 @@ static int close_vm(void **state) {
   return system(command);
 }
 
+/* Everything twice: in this program, and in workers. */
 int main(void) {
+  if (aod_workers_start(NULL)) return 1;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_messages),        cmocka_unit_test(test_cookie),
       cmocka_unit_test(test_pushed_strings),  cmocka_unit_test(test_pushed_strings_old),
@@ -665,5 +670,8 @@ int main(void) {
       cmocka_unit_test(test_tables_refused),  cmocka_unit_test(test_formats_refused),
       cmocka_unit_test(test_threads),
   };
-  return cmocka_run_group_tests(tests, open_vm, close_vm);
+  int failed = cmocka_run_group_tests_name("here", tests, open_vm, close_vm);
+  in_workers = true;
+  failed += cmocka_run_group_tests_name("in workers", tests, open_vm, close_vm);
+  return failed;
 }

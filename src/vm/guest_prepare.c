@@ -3,7 +3,7 @@
  * Each format has its own order of preparation, and the bytes that the host writes on the way (the
  * stack cookie, format 2's program name) are part of the image. It is a constant of the module, so
  * it is made once, and processes start from copies. */
-#include "vm/process.h"
+#include "vm/guest.h"
 #include "vm/trap.h"
 
 #define COOKIE_ZERO  0x63736d65u /* at address 0 */
@@ -67,26 +67,9 @@ static void prepare(void *argument) {
   call_main(host);
 }
 
-static int run(aod_module_t *module, aod_error_t *err) {
-  aod_host_t host = {.format = module->format, .core = module->zero, .exports = module->exports};
-  module->zero->wasm.host = &host;
-  int rc = AOD_OK;
-  if (!aod__host_run(&host, PREPARE_COMPUTE_LIMIT, prepare, &host))
-    rc = aod_fail(err, AOD_ETRAP, "the module fails while it is loaded: %.*s",
-                  AOD_ARG(aod_buf_slice(&host.reason)));
-  module->zero_host = (aod_host_memory_t){host.temp_ret, host.tzset_done};
-  aod_host_free(&host);
-  return rc;
-}
-
-int aod__module_prepare(aod_module_t *module, aod_error_t *err) {
-  aod_core_options_t options = {.table_cap = AOD_PROCESS_TABLE_MAX};
-  int rc = aod_core_open(&module->zero, module->code, module->imports, &options, err);
-  if (rc == AOD_OK) rc = run(module, err);
-  if (rc) return rc;
-  aod_core_commit(module->zero);
-  rc = aod_image_create(&module->image, &module->zero->memory, err);
-  aod_memory_fingerprint(&module->zero->memory, module->fingerprint);
-  aod_memory_close(&module->zero->memory);
-  return rc;
+int aod_guest_prepare(aod_guest_t *guest, aod_error_t *err) {
+  aod_host_t *host = &guest->host;
+  if (aod__guest_run(host, PREPARE_COMPUTE_LIMIT, prepare, host)) return AOD_OK;
+  return aod_fail(err, AOD_ETRAP, "the module fails while it is loaded: %.*s",
+                  AOD_ARG(aod_buf_slice(&host->reason)));
 }

@@ -1,0 +1,616 @@
+/* Workers: what code in one can reach, what becomes of the processes when one dies, and that a
+ * process does not notice where it is evaluated. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <binaryen-c.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "vm/confine.h"
+#include "vm/process.h"
+
+#define FORMAT "wasm32-unknown-emscripten4"
+
+/* ---- what a confined process can do ---- */
+
+static char secret[] = "the wallet";
+static pid_t test_pid;
+static int open_file; /* that the child inherits */
+
+static void try_open(void) {
+  open("/etc/passwd", O_RDONLY);
+}
+static void try_create(void) {
+  open("/tmp/aod-worker-was-here", O_WRONLY | O_CREAT, 0600);
+}
+static void try_socket(void) {
+  socket(AF_INET, SOCK_STREAM, 0);
+}
+static void try_fork(void) {
+  fork();
+}
+static void try_thread(void) {
+  pthread_t thread;
+  pthread_create(&thread, NULL, (void *(*)(void *))try_open, NULL);
+}
+static void try_exec(void) {
+  execl("/bin/true", "true", (char *)NULL);
+}
+static void try_kill(void) {
+  kill(test_pid, SIGTERM);
+}
+static void try_signal_itself(void) {
+  raise(SIGUSR1);
+}
+static void try_ptrace(void) {
+  ptrace(PTRACE_ATTACH, test_pid, NULL, NULL);
+}
+static void try_read_memory(void) {
+  char stolen[sizeof secret];
+  struct iovec mine = {stolen, sizeof stolen}, theirs = {secret, sizeof secret};
+  process_vm_readv(test_pid, &mine, 1, &theirs, 1, 0);
+}
+static void try_open_memory(void) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/mem", (int)test_pid);
+  open(path, O_RDONLY);
+}
+static void try_executable_memory(void) {
+  mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+static void try_make_executable(void) {
+  void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(at, 4096, PROT_READ | PROT_EXEC);
+}
+static void try_io_uring(void) {
+  syscall(__NR_io_uring_setup, 8, NULL);
+}
+static void try_namespace(void) {
+  unshare(CLONE_NEWUSER);
+}
+static void try_limits(void) {
+  struct rlimit most = {RLIM_INFINITY, RLIM_INFINITY};
+  setrlimit(RLIMIT_NOFILE, &most);
+}
+#ifdef __x86_64__
+static void try_32_bit_call(void) { /* another table of numbers: 5 is open there */
+  __asm__ volatile("int $0x80" : : "a"(5), "b"(0), "c"(0), "d"(0) : "memory");
+}
+static void try_x32_call(void) {
+  syscall(0x40000000 | __NR_getpid);
+}
+#endif
+
+static const struct {
+  const char *name;
+  void (*run)(void);
+} attempts[] = {
+    {"open a file", try_open},
+    {"create a file", try_create},
+    {"make a socket", try_socket},
+    {"fork", try_fork},
+    {"start a thread", try_thread},
+    {"run a program", try_exec},
+    {"kill the node", try_kill},
+    {"signal itself", try_signal_itself},
+    {"trace the node", try_ptrace},
+    {"read the node's memory", try_read_memory},
+    {"open the node's memory", try_open_memory},
+    {"map executable memory", try_executable_memory},
+    {"make memory executable", try_make_executable},
+    {"use io_uring", try_io_uring},
+    {"make a namespace", try_namespace},
+    {"raise a limit", try_limits},
+#ifdef __x86_64__
+    {"call by 32-bit numbers", try_32_bit_call},
+    {"call by x32 numbers", try_x32_call},
+#endif
+};
+
+/* In a child that has given up its rights as a worker does: how it ended. */
+static int end_of_confined(void (*run)(void)) {
+  int sockets[2], status = 0;
+  assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
+  pid_t pid = fork();
+  if (pid == 0) {
+    if (!aod__confine_worker(sockets[1])) _exit(2);
+    run();
+    _exit(0);
+  }
+  close(sockets[0]);
+  close(sockets[1]);
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  return status;
+}
+
+static void test_confined(void **state) {
+  (void)state;
+  test_pid = getpid();
+  for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
+    int status = end_of_confined(attempts[i].run);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+      fail_msg("a worker can %s: status 0x%x", attempts[i].name, (unsigned)status);
+  }
+}
+
+static void nothing(void) {}
+
+/* What it needs works, and no descriptor but its own is open. */
+static void use_own(void) {
+  void *at = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED || madvise(at, 1 << 20, MADV_DONTNEED) || munmap(at, 1 << 20)) _exit(3);
+  char byte;
+  if (read(open_file, &byte, 1) != -1) _exit(4);
+  if (write(STDERR_FILENO, "", 0) != -1) _exit(5);
+}
+
+static void test_confined_works(void **state) {
+  (void)state;
+  open_file = open("/etc/passwd", O_RDONLY);
+  assert_true(open_file >= 0);
+  assert_int_equal(end_of_confined(nothing), 0);
+  assert_int_equal(end_of_confined(use_own), 0);
+  close(open_file);
+}
+
+/* ---- a compiler ---- */
+
+static char own_dir[] = "/tmp/aod-worker-test-XXXXXX", quarantine_dir[80];
+
+static bool writes(const char *path) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+static bool has_landlock(void) {
+  return syscall(__NR_landlock_create_ruleset, NULL, 0, 1) > 0;
+}
+
+static void test_compiler_confined(void **state) {
+  (void)state;
+  int status;
+  char inside[80], outside[80];
+  snprintf(inside, sizeof inside, "%s/inside", own_dir);
+  snprintf(outside, sizeof outside, "%s.outside", own_dir);
+  pid_t pid = fork();
+  if (pid == 0) {
+    if (!aod__confine_compiler(own_dir)) _exit(1);
+    if (socket(AF_INET, SOCK_STREAM, 0) >= 0) _exit(2);
+    if (ptrace(PTRACE_ATTACH, getppid(), NULL, NULL) == 0) _exit(3);
+    if (!writes(inside)) _exit(4);
+    if (!writes("/dev/null")) _exit(5);
+    if (has_landlock() && writes(outside)) _exit(6);
+    pid_t child = fork(); /* a driver runs others */
+    if (child == 0) _exit(0);
+    _exit(child > 0 && waitpid(child, NULL, 0) == child ? 0 : 7);
+  }
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  unlink(outside);
+  assert_int_equal(status, 0);
+  if (!has_landlock()) print_message("SKIPPED writing elsewhere: no Landlock in this kernel\n");
+}
+
+/* ---- a module with memory that changes in many places ---- */
+
+/* A message "s<digits>" mixes the number into 64 cells spread over memory, grows memory at times,
+ * traps at multiples of 7 after writing, and answers with a sum over the cells. "l" never ends. */
+static const char text[] =
+    "(module"
+    "(memory $memory 4 64) (export \"memory\" (memory $memory))"
+    "(table 1 1 funcref)"
+    "(global $sp (mut i32) (i32.const 65536)) (global $seen (mut i32) (i32.const 0))"
+    "(func $none) (func $get (result i32) (global.get $sp))"
+    "(func $set (param i32) (global.set $sp (local.get 0)))"
+    "(func $alloc (param i32) (result i32)"
+    "  (global.set $sp (i32.and (i32.sub (global.get $sp) (local.get 0)) (i32.const -16)))"
+    "  (global.get $sp))"
+    "(func $end (result i32) (i32.const 4096))"
+    "(func $threw (param i32 i32))"
+    "(func $dyncall (param i32 i32 i32))"
+    "(func $cell (param $i i32) (result i32)"
+    "  (i32.add (i32.const 70000) (i32.mul (local.get $i) (i32.const 2741))))"
+    "(func $number (param $at i32) (result i32) (local $n i32) (local $c i32)"
+    "  (loop $more"
+    "    (local.set $c (i32.sub (i32.load8_u (local.get $at)) (i32.const 48)))"
+    "    (if (i32.lt_u (local.get $c) (i32.const 10)) (then"
+    "      (local.set $n (i32.add (i32.mul (local.get $n) (i32.const 10)) (local.get $c)))"
+    "      (local.set $at (i32.add (local.get $at) (i32.const 1)))"
+    "      (br $more))))"
+    "  (local.get $n))"
+    "(func $mix (param $n i32) (local $i i32) (local $at i32)"
+    "  (loop $next"
+    "    (local.set $at (call $cell (local.get $i)))"
+    "    (i32.store (local.get $at) (i32.add"
+    "      (i32.mul (i32.load (local.get $at)) (i32.const 1664525))"
+    "      (i32.add (local.get $n) (local.get $i))))"
+    "    (local.set $i (i32.add (local.get $i) (i32.const 1)))"
+    "    (br_if $next (i32.lt_u (local.get $i) (i32.const 64)))))"
+    "(func $sum (result i32) (local $i i32) (local $sum i32)"
+    "  (loop $next"
+    "    (local.set $sum (i32.xor (i32.rotl (local.get $sum) (i32.const 1))"
+    "      (i32.load (call $cell (local.get $i)))))"
+    "    (local.set $i (i32.add (local.get $i) (i32.const 1)))"
+    "    (br_if $next (i32.lt_u (local.get $i) (i32.const 64))))"
+    "  (i32.add (local.get $sum) (global.get $seen)))"
+    "(func $write (param $value i32) (local $i i32)"
+    "  (loop $next"
+    "    (i32.store8 (i32.add (i32.const 2048) (local.get $i))"
+    "      (i32.add (i32.const 97) (i32.and (local.get $value) (i32.const 15))))"
+    "    (local.set $value (i32.shr_u (local.get $value) (i32.const 4)))"
+    "    (local.set $i (i32.add (local.get $i) (i32.const 1)))"
+    "    (br_if $next (i32.lt_u (local.get $i) (i32.const 8)))))"
+    "(func $handle (param $msg i32) (param $env i32) (result i32) (local $n i32)"
+    "  (if (i32.eq (i32.load8_u (i32.add (local.get $msg) (i32.const 1))) (i32.const 108)) (then "
+    "(loop $ever"
+    "  (i32.store (i32.const 9000) (i32.mul (i32.const 3) (i32.add (i32.const 1)"
+    "    (i32.load (i32.const 9000))))) (br $ever))))"
+    "  (local.set $n (call $number (i32.add (local.get $msg) (i32.const 1))))"
+    "  (global.set $seen (i32.add (global.get $seen) (i32.const 1)))"
+    "  (call $mix (local.get $n))"
+    "  (if (i32.eqz (i32.rem_u (local.get $n) (i32.const 31)))"
+    "    (then (i32.store (i32.sub (i32.mul (i32.const 65536) (i32.add (i32.const 1)"
+    "      (memory.grow (i32.const 1)))) (i32.const 4)) (local.get $n))))"
+    "  (if (i32.eqz (i32.rem_u (local.get $n) (i32.const 7))) (then (unreachable)))"
+    "  (call $write (call $sum))"
+    "  (i32.const 2048))"
+    "(export \"handle\" (func $handle)) (export \"__wasm_call_ctors\" (func $none))"
+    "(export \"setThrew\" (func $threw)) (export \"emscripten_stack_init\" (func $none))"
+    "(export \"emscripten_stack_get_end\" (func $end))"
+    "(export \"emscripten_stack_get_current\" (func $get))"
+    "(export \"_emscripten_stack_restore\" (func $set))"
+    "(export \"_emscripten_stack_alloc\" (func $alloc))"
+    "(export \"dynCall_vii\" (func $dyncall)))";
+
+static aod_vm_t *vm, *reference_vm; /* in workers, and here */
+static aod_module_t *module, *reference_module;
+
+static aod_buf_t assemble(void) {
+  aod_buf_t wasm = {0};
+  char *copy = aod_strdup(text); /* the parser writes to it */
+  BinaryenModuleRef parsed = BinaryenModuleParse(copy);
+  BinaryenModuleSetFeatures(parsed, BinaryenFeatureAll());
+  BinaryenModuleAllocateAndWriteResult result = BinaryenModuleAllocateAndWrite(parsed, NULL);
+  aod_buf_append(&wasm, aod_slice(result.binary, result.binaryBytes));
+  free(result.binary);
+  BinaryenModuleDispose(parsed);
+  free(copy);
+  return wasm;
+}
+
+static aod_instance_t *open_in(aod_module_t *in) {
+  aod_instance_t *instance;
+  aod_error_t error;
+  aod_instance_options_t options = {.compute_limit = 10000000};
+  if (aod_instance_open(in, &options, &instance, &error)) fail_msg("%s", error.message);
+  return instance;
+}
+
+static void evaluate(aod_instance_t *instance, const char *msg, aod_evaluation_t *evaluation) {
+  aod_error_t error;
+  if (aod_instance_evaluate(instance, aod_text(msg), AOD_TEXT("{}"), evaluation, &error))
+    fail_msg("%s", error.message);
+}
+
+/* One message, kept unless it failed. Writes what it answered, up to 200 bytes. A message whose
+ * workers were killed by a test, twice by chance, is sent again: it must have left no trace. */
+static void message(aod_instance_t *instance, unsigned number, char answer[200]) {
+  char msg[20];
+  aod_evaluation_t evaluation;
+  snprintf(msg, sizeof msg, "s%u", number);
+  for (evaluate(instance, msg, &evaluation); evaluation.worker_died;) {
+    aod_instance_rollback(instance);
+    aod_evaluation_free(&evaluation);
+    evaluate(instance, msg, &evaluation);
+  }
+  snprintf(answer, 200, "%s%.*s", evaluation.failed ? "! " : "",
+           AOD_ARG(aod_buf_slice(&evaluation.text)));
+  if (evaluation.failed || number % 5 == 0)
+    aod_instance_rollback(instance);
+  else
+    aod_instance_commit(instance);
+  aod_evaluation_free(&evaluation);
+}
+
+static void expect_same(const aod_instance_t *a, const aod_instance_t *b) {
+  uint8_t of_a[32], of_b[32];
+  assert_int_equal(aod_instance_memory_bytes(a), aod_instance_memory_bytes(b));
+  aod_instance_memory_sha256(a, of_a);
+  aod_instance_memory_sha256(b, of_b);
+  assert_memory_equal(of_a, of_b, 32);
+}
+
+static void test_same_as_here(void **state) {
+  (void)state;
+  aod_instance_t *a = open_in(module), *b = open_in(reference_module);
+  for (unsigned i = 1; i <= 400; i++) {
+    char answer[200], expected[200];
+    message(a, i, answer);
+    message(b, i, expected);
+    assert_string_equal(answer, expected);
+    if (i % 40 == 0) expect_same(a, b);
+  }
+  expect_same(a, b);
+  aod_instance_close(a);
+  aod_instance_close(b);
+}
+
+/* ---- many processes, few workers, several threads ---- */
+
+enum { PROCESSES = 50, ROUNDS = 40, THREADS = 4 };
+
+typedef struct {
+  aod_instance_t *instances[PROCESSES];
+  pthread_mutex_t locks[PROCESSES];
+  unsigned next[PROCESSES];
+  char answers[PROCESSES][ROUNDS][16];
+} load_t;
+
+static load_t load;
+
+static void *drive(void *argument) {
+  unsigned seed = (unsigned)(uintptr_t)argument;
+  for (int idle = 0; idle < PROCESSES;) {
+    unsigned k = (unsigned)rand_r(&seed) % PROCESSES;
+    for (idle = 0; idle < PROCESSES; idle++, k = (k + 1) % PROCESSES) {
+      if (pthread_mutex_trylock(&load.locks[k])) continue;
+      bool mine = load.next[k] < ROUNDS;
+      if (mine) {
+        char answer[200];
+        unsigned round = load.next[k]++;
+        message(load.instances[k], 1 + round * PROCESSES + k, answer);
+        snprintf(load.answers[k][round], 16, "%.15s", answer);
+      }
+      pthread_mutex_unlock(&load.locks[k]);
+      if (mine) break;
+    }
+  }
+  return NULL;
+}
+
+static void run_load(void) {
+  pthread_t threads[THREADS];
+  for (int k = 0; k < PROCESSES; k++) {
+    load.instances[k] = open_in(module);
+    load.next[k] = 0;
+    pthread_mutex_init(&load.locks[k], NULL);
+  }
+  for (uintptr_t i = 0; i < THREADS; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, drive, (void *)(i + 1)), 0);
+  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+}
+
+/* Each process against one that nobody disturbed. */
+static void check_load(void) {
+  for (unsigned k = 0; k < PROCESSES; k++) {
+    aod_instance_t *undisturbed = open_in(reference_module);
+    assert_int_equal(load.next[k], ROUNDS);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+      char expected[200];
+      message(undisturbed, 1 + round * PROCESSES + k, expected);
+      expected[15] = 0;
+      assert_string_equal(load.answers[k][round], expected);
+    }
+    expect_same(load.instances[k], undisturbed);
+    aod_instance_close(undisturbed);
+    aod_instance_close(load.instances[k]);
+  }
+}
+
+static void test_few_workers(void **state) {
+  (void)state;
+  pthread_mutex_lock(&vm->pool.lock);
+  uint32_t spread = vm->pool.spread;
+  vm->pool.spread = 2;
+  pthread_mutex_unlock(&vm->pool.lock);
+  run_load();
+  assert_true(module->crew.worker_count <= 2);
+  check_load();
+  vm->pool.spread = spread;
+}
+
+/* ---- workers that die ---- */
+
+static _Atomic bool killing;
+static _Atomic int killed;
+
+/* Some worker that exists; under the lock, so that its number still means it. */
+static void kill_one(unsigned which, bool only_busy) {
+  pthread_mutex_lock(&vm->pool.lock);
+  uint32_t count = 0;
+  for (aod__worker_t *worker = vm->pool.workers; worker; worker = worker->next)
+    if (!only_busy || worker->busy) count++;
+  if (count) which %= count;
+  for (aod__worker_t *worker = vm->pool.workers; worker && count; worker = worker->next) {
+    if (only_busy && !worker->busy) continue;
+    if (which-- == 0) {
+      kill(worker->pid, SIGKILL);
+      killed++;
+      break;
+    }
+  }
+  pthread_mutex_unlock(&vm->pool.lock);
+}
+
+static void *kill_at_random(void *argument) {
+  unsigned seed = 7;
+  (void)argument;
+  while (killing) {
+    usleep((useconds_t)(20000 + rand_r(&seed) % 30000));
+    kill_one((unsigned)rand_r(&seed), false);
+  }
+  return NULL;
+}
+
+static void test_killed_at_random(void **state) {
+  (void)state;
+  pthread_t killer;
+  killing = true;
+  killed = 0;
+  assert_int_equal(pthread_create(&killer, NULL, kill_at_random, NULL), 0);
+  run_load();
+  killing = false;
+  pthread_join(killer, NULL);
+  check_load();
+  print_message("%d workers were killed\n", killed);
+}
+
+static void *kill_the_busy(void *argument) {
+  (void)argument;
+  while (killing) {
+    usleep(2000);
+    kill_one(0, true);
+  }
+  return NULL;
+}
+
+/* A file in quarantine holds this. */
+static void expect_kept(const char *expected) {
+  DIR *folder = opendir(quarantine_dir);
+  assert_non_null(folder);
+  bool found = false;
+  for (struct dirent *file; (file = readdir(folder));) {
+    char path[400];
+    aod_buf_t line = {0};
+    snprintf(path, sizeof path, "%s/%s", quarantine_dir, file->d_name);
+    if (aod_file_read(path, 1 << 20, &line, NULL) == AOD_OK) {
+      aod_buf_terminate(&line);
+      found = found || strstr((const char *)line.ptr, expected);
+    }
+    aod_buf_free(&line);
+  }
+  closedir(folder);
+  assert_true(found);
+}
+
+/* An endless message, whose workers are killed before its limit is reached. */
+static void test_message_that_kills(void **state) {
+  (void)state;
+  aod_instance_t *instance = open_in(module), *other = open_in(reference_module);
+  char answer[200], expected[200];
+  message(instance, 1, answer);
+  message(other, 1, expected);
+  instance->compute_limit = 0; /* none */
+
+  pthread_t killer;
+  aod_evaluation_t evaluation;
+  killing = true;
+  assert_int_equal(pthread_create(&killer, NULL, kill_the_busy, NULL), 0);
+  int rc = aod_instance_evaluate(instance, AOD_TEXT("\"l\""), AOD_TEXT("{}"), &evaluation, NULL);
+  killing = false;
+  pthread_join(killer, NULL);
+  assert_int_equal(rc, AOD_OK);
+  assert_true(evaluation.failed);
+  if (!evaluation.worker_died) fail_msg("%.*s", AOD_ARG(aod_buf_slice(&evaluation.text)));
+  assert_non_null(memmem(evaluation.text.ptr, evaluation.text.len, "signal 9", 8));
+  aod_evaluation_free(&evaluation);
+  aod_instance_rollback(instance);
+  expect_kept("\"msg\":\"l\",\"env\":{}");
+
+  expect_same(instance, other);
+  for (unsigned i = 2; i < 30; i++) {
+    message(instance, i, answer);
+    message(other, i, expected);
+    assert_string_equal(answer, expected);
+  }
+  expect_same(instance, other);
+  aod_instance_close(instance);
+  aod_instance_close(other);
+}
+
+/* ---- a worker that lies ---- */
+
+static aod_committed_t committed;
+
+static bool accepts(uint64_t at, uint64_t len, uint64_t bytes) {
+  aod_range_t range = {at, len};
+  aod_staging_t staging = {.ranges = &range, .range_count = 1, .cap = 1 << 20};
+  return aod_committed_accepts(&committed, &staging, bytes);
+}
+
+static void test_lies(void **state) {
+  (void)state;
+  assert_int_equal(aod_committed_open(&committed, 65536, 131072, NULL, NULL), AOD_OK);
+  assert_true(accepts(0, 4096, 65536));
+  assert_true(accepts(61440, 4096, 65536));
+  assert_true(accepts(65536, 4096 + 256, 131072));
+  assert_false(accepts(65536, 4096, 65536));       /* beyond the size */
+  assert_false(accepts(61440, 4096 + 256, 65536)); /* over the end */
+  assert_false(accepts(100, 4096, 65536));         /* no card begins there */
+  assert_false(accepts(0, 0, 65536));              /* nothing */
+  assert_false(accepts(0, UINT64_MAX, 65536));     /* more than there is */
+  assert_false(accepts(UINT64_MAX & ~4095ull, 4096, 65536));
+  assert_false(accepts(0, 4096, 0));         /* memory that shrinks */
+  assert_false(accepts(0, 4096, 65536 * 3)); /* that grows beyond its limit */
+  assert_false(accepts(0, 4096, 65536 + 1)); /* by half a page */
+  aod_committed_close(&committed);
+}
+
+/* ---- ---- */
+
+static void open_machine(aod_vm_t **machine, bool in_workers) {
+  aod_vm_options_t options = {
+      .cache_dir = own_dir, .in_workers = in_workers, .quarantine_dir = quarantine_dir};
+  assert_int_equal(aod_vm_open(machine, &options, NULL), AOD_OK);
+}
+
+static int open_all(void **state) {
+  (void)state;
+  if (!mkdtemp(own_dir)) return -1;
+  snprintf(quarantine_dir, sizeof quarantine_dir, "%s/quarantine", own_dir);
+  open_machine(&vm, true);
+  open_machine(&reference_vm, false);
+  aod_buf_t wasm = assemble();
+  aod_error_t error;
+  if (aod_module_load(vm, aod_buf_slice(&wasm), AOD_TEXT(FORMAT), "test", &module, &error) ||
+      aod_module_load(reference_vm, aod_buf_slice(&wasm), AOD_TEXT(FORMAT), "test",
+                      &reference_module, &error)) {
+    print_error("%s\n", error.message);
+    return -1;
+  }
+  aod_buf_free(&wasm);
+  return 0;
+}
+
+static int close_all(void **state) {
+  (void)state;
+  aod_module_release(module);
+  aod_module_release(reference_module);
+  aod_vm_close(vm);
+  aod_vm_close(reference_vm);
+  return aod_dir_remove(own_dir, NULL);
+}
+
+int main(void) {
+  if (aod_workers_start(NULL)) return 1;
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_confined),           cmocka_unit_test(test_confined_works),
+      cmocka_unit_test(test_compiler_confined),  cmocka_unit_test(test_same_as_here),
+      cmocka_unit_test(test_few_workers),        cmocka_unit_test(test_killed_at_random),
+      cmocka_unit_test(test_message_that_kills), cmocka_unit_test(test_lies),
+  };
+  int failed = cmocka_run_group_tests(tests, open_all, close_all);
+  aod_workers_stop();
+  return failed;
+}
