@@ -11,35 +11,44 @@ enum { COUNT_EVERY = 32, WAITING_MAX = 8 };
 static void evict(aod_task_t *task) {
   aod_process_t *process = (aod_process_t *)((uint8_t *)task - offsetof(aod_process_t, eviction));
   aod_cu_t *cu = process->cu;
+  pthread_mutex_lock(&cu->lock);
+  bool used = process->used_us > process->chosen_us; /* since it was chosen */
+  process->evicting = false;
+  pthread_mutex_unlock(&cu->lock);
+  if (used) return;
   /* Snapshots on their way to the disk take memory as well. */
   if (cu->snapshots && aod_snapshots_waiting(cu->snapshots) >= WAITING_MAX)
     aod_snapshots_flush(cu->snapshots);
   aod__snapshot_take(process);
   aod__process_unload(process);
+}
+
+typedef struct {
+  const aod_process_t *except;
+  aod_process_t *oldest;
+} choice_t;
+
+static void compare_age(void *value, void *context) {
+  aod_process_t *process = value;
+  choice_t *choice = context;
+  if (process == choice->except || process->resident_bytes == 0 || process->evicting) return;
+  if (!choice->oldest || process->used_us < choice->oldest->used_us) choice->oldest = process;
+}
+
+/* The next that must leave, NULL when all others fit. From here on it counts no more. */
+static aod_process_t *choose(aod_cu_t *cu, const aod_process_t *except) {
+  choice_t choice = {.except = except};
   pthread_mutex_lock(&cu->lock);
-  process->evicting = false;
-  pthread_mutex_unlock(&cu->lock);
-}
-
-static void find_oldest(void *value, void *context) {
-  aod_process_t *process = value, **oldest = context;
-  if (process->resident_bytes == 0 || process->evicting) return;
-  if ((!*oldest || process->used_us < (*oldest)->used_us) && aod_lane_idle(&process->lane))
-    *oldest = process;
-}
-
-/* Those on their way out count no more. */
-static void evict_some(aod_cu_t *cu) {
-  while (cu->resident_bytes > cu->memory_bytes) {
-    aod_process_t *oldest = NULL;
-    aod_idmap_each(&cu->processes, find_oldest, &oldest);
-    if (!oldest) return;
+  if (cu->resident_bytes > cu->memory_bytes) aod_idmap_each(&cu->processes, compare_age, &choice);
+  aod_process_t *oldest = choice.oldest;
+  if (oldest) {
     cu->resident_bytes -= oldest->resident_bytes;
     oldest->resident_bytes = 0;
     oldest->evicting = true;
-    oldest->eviction.run = evict;
-    aod_lane_post(&oldest->lane, &oldest->eviction);
+    oldest->chosen_us = aod_clock_monotonic_us();
   }
+  pthread_mutex_unlock(&cu->lock);
+  return oldest;
 }
 
 static void set_resident(aod_process_t *process, uint64_t bytes) {
@@ -48,19 +57,24 @@ static void set_resident(aod_process_t *process, uint64_t bytes) {
   cu->resident_bytes += bytes - process->resident_bytes;
   process->resident_bytes = bytes;
   process->used_us = aod_clock_monotonic_us();
-  if (bytes) evict_some(cu);
   pthread_mutex_unlock(&cu->lock);
 }
 
 void aod__budget_note(aod_process_t *process) {
   if (process->is_copy || !process->cu->memory_bytes || !process->instance) return;
-  uint64_t evaluated = process->at.position - process->counted_position;
-  bool known = process->resident_bytes && evaluated < COUNT_EVERY;
-  if (!known) process->counted_position = process->at.position;
-  set_resident(process,
-               known ? process->resident_bytes : aod_instance_resident_bytes(process->instance));
+  if (!process->counted_bytes || process->at.position >= process->counted_position + COUNT_EVERY) {
+    process->counted_bytes = aod_instance_resident_bytes(process->instance);
+    process->counted_position = process->at.position;
+  }
+  set_resident(process, process->counted_bytes);
+  for (aod_process_t *victim; (victim = choose(process->cu, process));) {
+    victim->eviction.run = evict;
+    aod_lane_post(&victim->lane, &victim->eviction);
+  }
 }
 
 void aod__budget_leave(aod_process_t *process) {
-  if (!process->is_copy && process->cu->memory_bytes) set_resident(process, 0);
+  if (process->is_copy || !process->cu->memory_bytes) return;
+  process->counted_bytes = 0;
+  set_resident(process, 0);
 }

@@ -66,9 +66,10 @@ typedef struct {
   aod_progress_t at;
   uint64_t snapshot_position; /* of the newest snapshot, 0: there is none */
   int64_t unsaved_us;         /* work since then */
-  uint64_t counted_position;  /* where resident_bytes was counted last */
-  uint64_t resident_bytes;    /* these three: guarded by the unit's lock */
-  int64_t used_us;
+  uint64_t counted_bytes;     /* how much memory it took */
+  uint64_t counted_position;  /* when that was counted */
+  uint64_t resident_bytes;    /* down to evicting: guarded by the unit's lock */
+  int64_t used_us, chosen_us;
   bool evicting;
   aod_task_t eviction;
   uint64_t stored_position; /* evaluations below this one are in the store */
