@@ -33,9 +33,14 @@
 #ifndef __has_feature
 #define __has_feature(x) 0
 #endif
-/* The thread sanitizer starts a thread of its own in every process, which must be able to sleep. */
-#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-#define OTHERS_MAY_RUN 1
+/* Sanitizers have needs of their own: they look up stacks in /proc/self/maps, and one of them
+ * starts a thread in every process. */
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer) ||                             \
+    defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+const bool aod__confine_is_full = false;
+#else
+const bool aod__confine_is_full = true;
 #endif
 
 /* ---- building a filter ---- */
@@ -92,8 +97,10 @@ static const int worker_calls[] = {
     __NR_munmap,       __NR_madvise,         __NR_mremap,      __NR_brk,    /* memory */
     __NR_rt_sigreturn, __NR_rt_sigprocmask,  __NR_sigaltstack,              /* stacks, faults */
     __NR_futex,        __NR_restart_syscall, __NR_exit,        __NR_exit_group,
-#ifdef OTHERS_MAY_RUN
-    __NR_nanosleep,    __NR_clock_nanosleep, __NR_sched_yield, __NR_gettid,     __NR_getpid,
+#ifdef SANITIZED
+    __NR_nanosleep,    __NR_clock_nanosleep, __NR_sched_yield, __NR_sched_getaffinity,
+    __NR_gettid,       __NR_getpid,          __NR_prlimit64,   __NR_openat,
+    __NR_fstat,        __NR_newfstatat,
 #endif
 };
 

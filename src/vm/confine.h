@@ -10,6 +10,9 @@
  * it when everything is loaded. False when the system does not offer that; then do not go on. */
 bool aod__confine_worker(int keep);
 
+/* False in a build with sanitizers, whose workers may also read files. */
+extern const bool aod__confine_is_full;
+
 /* For a library that works on strangers' bytes in a child, with threads of its own: what it has by
  * then, no file, no program, no network, and of all descriptors only `keep`. */
 bool aod__confine_library(int keep);
