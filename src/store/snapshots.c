@@ -274,9 +274,9 @@ static int remove_one(aod_db_connection_t *connection, int64_t owner, uint64_t p
   return code;
 }
 
-/* Remove one that is not needed. It is when the gap that it leaves is small against its distance
- * from the newest: so their number grows with the logarithm of the positions, and whoever needs an
- * older state starts within half of the distance to it. One a put is enough. */
+/* Remove one that is not needed. It is not when the gap that it leaves is no larger than the
+ * distance from there to the newest: so their number grows with the logarithm of the positions, and
+ * an older state is never further from a snapshot than from the newest. One a put is enough. */
 static int thin(aod_db_connection_t *connection, int64_t owner, aod_error_t *err) {
   sqlite3_stmt *select = aod_db_prepare(
       connection, "SELECT position FROM snapshot WHERE owner = ? ORDER BY position DESC");
@@ -287,7 +287,7 @@ static int thin(aod_db_connection_t *connection, int64_t owner, aod_error_t *err
   while ((row = aod_db_step(select, err)) == 1) {
     uint64_t at = (uint64_t)sqlite3_column_int64(select, 0);
     if (!newest) newest = at;
-    found = next && next - at <= (newest - next) / 2;
+    found = next && next - at <= newest - next;
     if (found) break;
     next = candidate;
     candidate = at;

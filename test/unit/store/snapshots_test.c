@@ -179,10 +179,10 @@ static void older_ones_thin_out(void **state) {
     change(at - 1, at, &seed);
     put(process, at - 1, at);
   }
-  assert_in_range(check_all(UINT64_MAX), 8, 40);
+  assert_in_range(check_all(UINT64_MAX), 6, 20);
   for (uint64_t at = 1; at < POSITIONS; at++) {
     uint64_t from = newest(at), distance = POSITIONS - 1 - at;
-    assert_true(at - from <= distance / 2 + 4);
+    assert_true(at - from <= distance + 2);
   }
 }
 
