@@ -105,13 +105,13 @@ static void try_x32_call(void) {
 static const struct {
   const char *name;
   void (*run)(void);
-  bool for_sanitizers; /* which need it */
+  bool for_sanitizers; /* which need it, or end it in their own way */
 } attempts[] = {
     {"open a file", try_open, true},
     {"create a file", try_create, true},
     {"make a socket", try_socket},
     {"fork", try_fork},
-    {"start a thread", try_thread},
+    {"start a thread", try_thread, true},
     {"run a program", try_exec},
     {"kill the node", try_kill},
     {"signal itself", try_signal_itself},
