@@ -1,5 +1,5 @@
 // How a benchmark prints: one line a figure, and a ratio where there is something to compare with.
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 
 export const heading = (question) => console.log(`\n${question}`)
 export const line = (what, figure, note = '') => console.log(`  ${what.padEnd(52)}${figure.padStart(14)}  ${note}`.trimEnd())
@@ -14,9 +14,22 @@ export function quantile(values, q) {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]
 }
 
-// Memory of a process in KiB: what is resident, and its fair share of what it shares with others.
+// The processes that a process started, and those that they did, itself included.
+function familyOf(pid) {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean))
+  return [pid, ...children.flatMap(familyOf)]
+}
+
+// Memory of a process and its family in KiB: what is resident, and its fair share of what it shares
+// with others.
 export function memoryOf(pid) {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
-  const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)[1])
-  return { rss: field('Rss'), pss: field('Pss') }
+  const sum = { rss: 0, pss: 0 }
+  for (const member of familyOf(pid)) {
+    const rollup = readFileSync(`/proc/${member}/smaps_rollup`, 'utf8')
+    const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)[1])
+    sum.rss += field('Rss')
+    sum.pss += field('Pss')
+  }
+  return sum
 }
