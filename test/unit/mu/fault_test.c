@@ -36,10 +36,16 @@ static size_t count_saying(const char *data) {
   return count;
 }
 
+static bool all_arrived(void) {
+  pthread_mutex_lock(&fake->lock);
+  bool arrived = fake->count >= RECORDS;
+  pthread_mutex_unlock(&fake->lock);
+  return arrived;
+}
+
 /* Until all has arrived, or the disk is dead and nothing more will. */
 static void wait_for_end(int at) {
-  for (int i = 0; i < 2000 && fake->count < RECORDS && atomic_load(&fault.steps) < at; i++)
-    usleep(5000);
+  for (int i = 0; i < 2000 && !all_arrived() && atomic_load(&fault.steps) < at; i++) usleep(5000);
   aod_mu_drain(mu, 100);
 }
 
