@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { heading, line, ms, quantile, times } from './support/report.mjs'
 import { program, root, temporaryFolder } from '../test/wire/support/network.mjs'
+import { env, message, spawnTags } from './support/messages.mjs'
 
 const folder = temporaryFolder()
 const moduleFile = process.env.AOD_BENCH_MODULE ?? join(root, 'build/modules/aos2_0_6.wasm')
@@ -14,26 +15,6 @@ const replay = fileURLToPath(new URL('./support/replay.mjs', import.meta.url))
 
 // ---- scripts ----
 
-const id = (letter) => letter.repeat(43)
-const spawnTags = [{ name: 'Type', value: 'Process' }, { name: 'Module', value: id('M') }]
-const env = {
-  Process: { Id: id('P'), Owner: id('O'), Tags: spawnTags },
-  Module: { Id: id('M'), Owner: id('O'), Tags: [] },
-}
-const message = (nonce, Tags, Data) => ({
-  Id: nonce === 0 ? id('P') : String(nonce).padStart(43, 'm'),
-  Target: id('P'),
-  Owner: id('O'),
-  From: id('O'),
-  Tags,
-  Data,
-  Epoch: 0,
-  Nonce: nonce,
-  Timestamp: 1_700_000_000_000 + nonce,
-  'Block-Height': 1,
-  Cron: false,
-  'Read-Only': false,
-})
 const action = (name) => [{ name: 'Action', value: name }]
 const evaluate = (code) => [action('Eval'), code]
 

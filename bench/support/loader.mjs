@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { memoryOf } from './report.mjs'
+import { env, message } from './messages.mjs'
 
 // Measure `processes` processes with `messages` messages each; from any benchmark.
 export function measureLoader(processes, messages) {
@@ -13,26 +14,6 @@ export function measureLoader(processes, messages) {
   const args = ['--no-warnings', '--experimental-wasm-memory64', file, processes, messages].map(String)
   return JSON.parse(execFileSync(process.execPath, args, { maxBuffer: 1 << 26 }))
 }
-
-const id = (letter) => letter.repeat(43)
-const env = {
-  Process: { Id: id('P'), Owner: id('O'), Tags: [{ name: 'Type', value: 'Process' }, { name: 'Module', value: id('M') }] },
-  Module: { Id: id('M'), Owner: id('O'), Tags: [] },
-}
-const message = (nonce, Tags, Data) => ({
-  Id: nonce === 0 ? id('P') : String(nonce).padStart(43, 'm'),
-  Target: id('P'),
-  Owner: id('O'),
-  From: id('O'),
-  Tags,
-  Data,
-  Epoch: 0,
-  Nonce: nonce,
-  Timestamp: 1_700_000_000_000 + nonce,
-  'Block-Height': 1,
-  Cron: false,
-  'Read-Only': false,
-})
 
 async function main(processes, messages) {
   const AoLoader = createRequire(import.meta.url)('@permaweb/ao-loader')
