@@ -10,6 +10,7 @@
 #include "ar/limits.h"
 #include "arweave/base64url.h"
 #include "arweave/bundle.h"
+#include "base/latch.h"
 #include "base/log.h"
 
 enum { BATCH = 500 };
@@ -203,23 +204,15 @@ void aod__unpack(aod__unpack_t *unpack, aod_ar_t *ar, void (*done)(aod__unpack_t
 
 typedef struct {
   aod__unpack_t unpack; /* first */
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  bool finished;
+  aod_latch_t latch;
 } waiting_t;
 
 static void wake_up(aod__unpack_t *unpack) {
-  waiting_t *waiting = (waiting_t *)unpack;
-  pthread_mutex_lock(&waiting->lock);
-  waiting->finished = true;
-  pthread_cond_signal(&waiting->wake);
-  pthread_mutex_unlock(&waiting->lock);
+  aod_latch_end(&((waiting_t *)unpack)->latch, AOD_OK, NULL);
 }
 
 void aod__unpack_wait(aod_ar_t *ar) {
-  waiting_t waiting = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+  waiting_t waiting = {.latch = AOD_LATCH(1)};
   aod__unpack(&waiting.unpack, ar, wake_up);
-  pthread_mutex_lock(&waiting.lock);
-  while (!waiting.finished) pthread_cond_wait(&waiting.wake, &waiting.lock);
-  pthread_mutex_unlock(&waiting.lock);
+  aod_latch_wait(&waiting.latch, NULL);
 }

@@ -1,10 +1,10 @@
 /* aod replay: evaluate a process once more from its log, in a folder of its own, and compare every
  * result with what the node stored. */
-#include <pthread.h>
 #include <stdio.h>
 
 #include "arweave/base64url.h"
 #include "base/json.h"
+#include "base/latch.h"
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "node/offline.h"
@@ -29,37 +29,22 @@ typedef struct {
 
 typedef struct {
   aod_page_call_t call;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  bool finished;
-  int code;
-  aod_error_t error;
+  aod_latch_t latch;
 } waiting_t;
 
 static void page_done(aod_page_call_t *call, int code, const aod_error_t *err) {
-  waiting_t *waiting = (waiting_t *)call;
-  pthread_mutex_lock(&waiting->lock);
-  waiting->code = code;
-  if (code != AOD_OK) waiting->error = *err;
-  waiting->finished = true;
-  pthread_cond_signal(&waiting->wake);
-  pthread_mutex_unlock(&waiting->lock);
+  aod_latch_end(&((waiting_t *)call)->latch, code, err);
 }
 
 /* Whoever asks for cron messages has everything evaluated up to the time that is shown. */
 static int evaluate(const replay_t *replay, aod_error_t *err) {
   const aod_computer_t *computer = aod_cu_computer(replay->offline->cu);
-  waiting_t waiting = {.call = {.limit = 1, .done = page_done},
-                       .lock = PTHREAD_MUTEX_INITIALIZER,
-                       .wake = PTHREAD_COND_INITIALIZER};
+  waiting_t waiting = {.call = {.limit = 1, .done = page_done}, .latch = AOD_LATCH(1)};
   memcpy(waiting.call.process, replay->process, 32);
   computer->cron(computer->context, &waiting.call);
-  pthread_mutex_lock(&waiting.lock);
-  while (!waiting.finished) pthread_cond_wait(&waiting.wake, &waiting.lock);
-  pthread_mutex_unlock(&waiting.lock);
+  int code = aod_latch_wait(&waiting.latch, err);
   aod_buf_free(&waiting.call.body);
-  if (waiting.code != AOD_OK) *err = waiting.error;
-  return waiting.code;
+  return code;
 }
 
 /* What is shown ends behind the last cron message that the node evaluated. */

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/latch.h"
+
 enum {
   TIMEOUT_MS = 30000,
   CONNECT_TIMEOUT_MS = 10000,
@@ -282,30 +284,20 @@ void aod_client_submit(aod_client_t *client, aod_call_t *call) {
 
 typedef struct {
   aod_call_t call; /* first: a copy that is submitted in the caller's stead */
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  bool ended;
+  aod_latch_t latch;
 } waiting_t;
 
 static void waiting_done(aod_call_t *call) {
-  waiting_t *waiting = (waiting_t *)call;
-  pthread_mutex_lock(&waiting->lock);
-  waiting->ended = true;
-  pthread_cond_signal(&waiting->wake);
-  pthread_mutex_unlock(&waiting->lock);
+  aod_latch_end(&((waiting_t *)call)->latch, call->code, &call->error);
 }
 
 int aod_client_perform(aod_client_t *client, aod_call_t *call, aod_error_t *err) {
-  waiting_t waiting = {
-      .call = *call, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+  waiting_t waiting = {.call = *call, .latch = AOD_LATCH(1)};
   waiting.call.done = waiting_done;
   aod_client_submit(client, &waiting.call);
-  pthread_mutex_lock(&waiting.lock);
-  while (!waiting.ended) pthread_cond_wait(&waiting.wake, &waiting.lock);
-  pthread_mutex_unlock(&waiting.lock);
+  int code = aod_latch_wait(&waiting.latch, err);
   void (*done)(aod_call_t *) = call->done;
   *call = waiting.call;
   call->done = done;
-  if (call->code != AOD_OK && err) *err = call->error;
-  return call->code;
+  return code;
 }

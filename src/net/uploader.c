@@ -9,6 +9,7 @@
 #include "arweave/scheme.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/latch.h"
 #include "base/log.h"
 #include "net/backoff.h"
 #include "net/uploader_internal.h"
@@ -55,27 +56,18 @@ void aod__uploader_put_off(aod_uploader_t *uploader, const aod_upload_t *upload,
 /* ---- a wave of items to a bundler: all sent at once, then waited for ---- */
 
 typedef struct {
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  size_t left;
-} wave_t;
-
-typedef struct {
   aod_call_t call; /* first */
-  wave_t *wave;
+  aod_latch_t *wave;
 } post_t;
 
+/* What came of it stands in the call. */
 static void post_done(aod_call_t *call) {
-  wave_t *wave = ((post_t *)call)->wave;
-  pthread_mutex_lock(&wave->lock);
-  wave->left--;
-  pthread_cond_signal(&wave->wake);
-  pthread_mutex_unlock(&wave->lock);
+  aod_latch_end(((post_t *)call)->wave, AOD_OK, NULL);
 }
 
 static void send_wave(aod_uploader_t *uploader, const aod_upload_list_t *items, const char *url,
                       post_t *posts) {
-  wave_t wave = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, items->count};
+  aod_latch_t wave = AOD_LATCH(items->count);
   for (size_t i = 0; i < items->count; i++) {
     aod_slice_t raw = items->list[i].raw;
     posts[i] = (post_t){
@@ -89,9 +81,7 @@ static void send_wave(aod_uploader_t *uploader, const aod_upload_list_t *items, 
         .wave = &wave};
     aod_client_submit(uploader->client, &posts[i].call);
   }
-  pthread_mutex_lock(&wave.lock);
-  while (wave.left) pthread_cond_wait(&wave.wake, &wave.lock);
-  pthread_mutex_unlock(&wave.lock);
+  aod_latch_wait(&wave, NULL);
 }
 
 /* A receipt that names another item is for another item. Answers that are no JSON name none. */
@@ -168,19 +158,9 @@ static int64_t pause_ms(aod_uploader_t *uploader) {
   return due_ms > now_ms ? due_ms - now_ms : 1;
 }
 
-static struct timespec moment_in(int64_t ms) {
-  struct timespec at;
-  clock_gettime(CLOCK_REALTIME, &at);
-  at.tv_sec += ms / 1000;
-  at.tv_nsec += ms % 1000 * 1000000;
-  at.tv_sec += at.tv_nsec / 1000000000;
-  at.tv_nsec %= 1000000000;
-  return at;
-}
-
 /* Wait for news, at most `ms` (-1: without end). False: we are closing. */
 static bool wait_for_news(aod_uploader_t *uploader, int64_t ms) {
-  struct timespec until = moment_in(ms < 0 ? 0 : ms);
+  struct timespec until = aod_clock_monotonic_in(ms < 0 ? 0 : ms);
   pthread_mutex_lock(&uploader->lock);
   while (!uploader->news && !uploader->closing) {
     if (ms < 0)
@@ -216,6 +196,12 @@ static void fill_defaults(aod_uploader_options_t *options) {
   if (!options->bundle_bytes_max) options->bundle_bytes_max = BUNDLE_BYTES_MAX;
 }
 
+static int64_t longest_wait_ms(const aod_uploader_t *uploader) {
+  const aod_uploader_options_t *options = &uploader->options;
+  return options->retry_last_ms > options->confirm_ms ? options->retry_last_ms
+                                                      : options->confirm_ms;
+}
+
 int aod_uploader_open(aod_uploader_t **out, const aod_uploader_options_t *options,
                       aod_error_t *err) {
   int type = options->signer ? aod_signer_type(options->signer) : AOD_SCHEME_ARWEAVE;
@@ -226,6 +212,9 @@ int aod_uploader_open(aod_uploader_t **out, const aod_uploader_options_t *option
   fill_defaults(&uploader->options);
   uploader->url = aod_strdup(options->url);
   int code = aod_uploads_open(&uploader->uploads, options->path, err);
+  if (code == AOD_OK)
+    code =
+        aod_uploads_resume(uploader->uploads, aod_clock_wall_ms(), longest_wait_ms(uploader), err);
   if (code == AOD_OK) code = aod_uploads_retry(uploader->uploads, err); /* pauses of the last run */
   if (code == AOD_OK) code = aod_client_open(&uploader->client, err);
   if (code != AOD_OK) {
@@ -234,8 +223,12 @@ int aod_uploader_open(aod_uploader_t **out, const aod_uploader_options_t *option
     free(uploader);
     return code;
   }
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_mutex_init(&uploader->lock, NULL);
-  pthread_cond_init(&uploader->wake, NULL);
+  pthread_cond_init(&uploader->wake, &monotonic);
+  pthread_condattr_destroy(&monotonic);
   aod_assert(pthread_create(&uploader->thread, NULL, run, uploader) == 0);
   pthread_setname_np(uploader->thread, "uploader");
   *out = uploader;

@@ -1,6 +1,6 @@
 #include "node/gateway.h"
 
-#include <pthread.h>
+#include "base/latch.h"
 
 static int find(void *context, const uint8_t id[32], aod_arena_t *arena, aod_item_t *item,
                 aod_error_t *err) {
@@ -27,36 +27,14 @@ static int find(void *context, const uint8_t id[32], aod_arena_t *arena, aod_ite
 
 /* ---- uploads: all submitted at once, then waited for ---- */
 
-typedef struct {
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  size_t left;
-  int code;
-  aod_error_t *err;
-} uploading_t;
-
-static void uploaded(void *context, int code, const aod_error_t *err) {
-  uploading_t *uploading = context;
-  pthread_mutex_lock(&uploading->lock);
-  if (code != AOD_OK && uploading->code == AOD_OK) {
-    uploading->code = code;
-    if (uploading->err) *uploading->err = *err;
-  }
-  uploading->left--;
-  pthread_cond_signal(&uploading->wake);
-  pthread_mutex_unlock(&uploading->lock);
+static void uploaded(void *latch, int code, const aod_error_t *err) {
+  aod_latch_end(latch, code, err);
 }
 
 static int store(aod_ar_t *ar, const aod_slice_t *raws, size_t count, aod_error_t *err) {
-  uploading_t uploading = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                           .wake = PTHREAD_COND_INITIALIZER,
-                           .left = count,
-                           .err = err};
-  for (size_t i = 0; i < count; i++) aod_ar_submit_item(ar, raws[i], uploaded, &uploading);
-  pthread_mutex_lock(&uploading.lock);
-  while (uploading.left) pthread_cond_wait(&uploading.wake, &uploading.lock);
-  pthread_mutex_unlock(&uploading.lock);
-  return uploading.code;
+  aod_latch_t latch = AOD_LATCH(count);
+  for (size_t i = 0; i < count; i++) aod_ar_submit_item(ar, raws[i], uploaded, &latch);
+  return aod_latch_wait(&latch, err);
 }
 
 static int upload(void *context, const aod_slice_t *raws, size_t count, aod_error_t *err) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/latch.h"
 #include "base/log.h"
 
 enum { STATEMENTS_MAX = 64, GROUP_MAX = 1000, BUSY_TIMEOUT_MS = 10000 };
@@ -188,9 +189,7 @@ void aod_db_submit(aod_db_t *db, aod_db_write_t *write) {
 typedef struct {
   aod_db_write_t outer;
   aod_db_write_t *inner;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  bool finished;
+  aod_latch_t latch;
 } waiting_t;
 
 static int waiting_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
@@ -199,24 +198,14 @@ static int waiting_run(aod_db_write_t *write, aod_db_connection_t *connection, a
 }
 
 static void waiting_done(aod_db_write_t *write) {
-  waiting_t *waiting = (waiting_t *)write;
-  pthread_mutex_lock(&waiting->lock);
-  waiting->finished = true;
-  pthread_cond_signal(&waiting->wake);
-  pthread_mutex_unlock(&waiting->lock);
+  aod_latch_end(&((waiting_t *)write)->latch, write->code, &write->error);
 }
 
 int aod_db_write(aod_db_t *db, aod_db_write_t *write, aod_error_t *err) {
-  waiting_t waiting = {.outer = {.run = waiting_run, .done = waiting_done},
-                       .inner = write,
-                       .lock = PTHREAD_MUTEX_INITIALIZER,
-                       .wake = PTHREAD_COND_INITIALIZER};
+  waiting_t waiting = {
+      .outer = {.run = waiting_run, .done = waiting_done}, .inner = write, .latch = AOD_LATCH(1)};
   aod_db_submit(db, &waiting.outer);
-  pthread_mutex_lock(&waiting.lock);
-  while (!waiting.finished) pthread_cond_wait(&waiting.wake, &waiting.lock);
-  pthread_mutex_unlock(&waiting.lock);
-  if (waiting.outer.code != AOD_OK && err) *err = waiting.outer.error;
-  return waiting.outer.code;
+  return aod_latch_wait(&waiting.latch, err);
 }
 
 static int run_nothing(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {

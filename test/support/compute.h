@@ -13,9 +13,9 @@
 #define AOD_TEST_SUPPORT_COMPUTE_H
 
 #include <binaryen-c.h>
-#include <pthread.h>
 
 #include "ao/assignment.h"
+#include "base/latch.h"
 #include "cu/cu.h"
 #include "support/gateway.h"
 #include "support/posts.h"
@@ -284,39 +284,26 @@ static inline const scheduled_t *assignment_add(const uint8_t *process, const ui
 
 typedef struct {
   aod_result_call_t call;
-  int code;
-  aod_error_t error;
-  bool finished;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
+  aod_latch_t latch;
+  aod_error_t error; /* once it was waited for */
 } asking_t;
 
 static inline void asking_done(aod_result_call_t *call, int code, const aod_error_t *err) {
-  asking_t *asking = (asking_t *)call;
-  pthread_mutex_lock(&asking->lock);
-  asking->code = code;
-  if (code != AOD_OK) asking->error = *err;
-  asking->finished = true;
-  pthread_cond_signal(&asking->wake);
-  pthread_mutex_unlock(&asking->lock);
+  aod_latch_end(&((asking_t *)call)->latch, code, err);
 }
 
 static inline void asking_submit(asking_t *asking, const uint8_t *process, const uint8_t *message) {
-  *asking = (asking_t){.call = {.done = asking_done}};
+  *asking = (asking_t){.call = {.done = asking_done}, .latch = AOD_LATCH(1)};
   memcpy(asking->call.process, process, 32);
   memcpy(asking->call.message, message, 32);
-  pthread_mutex_init(&asking->lock, NULL);
-  pthread_cond_init(&asking->wake, NULL);
   const aod_computer_t *computer = aod_cu_computer(cu);
   computer->result(computer->context, &asking->call);
 }
 
 static inline int asking_wait(asking_t *asking) {
-  pthread_mutex_lock(&asking->lock);
-  while (!asking->finished) pthread_cond_wait(&asking->wake, &asking->lock);
-  pthread_mutex_unlock(&asking->lock);
+  int code = aod_latch_wait(&asking->latch, &asking->error);
   aod_buf_terminate(&asking->call.body);
-  return asking->code;
+  return code;
 }
 
 /* The body of a result; the test fails when there is none. */
@@ -335,7 +322,7 @@ static inline void check_ask_fails_at(const uint8_t *process, const uint8_t *mes
   asking_submit(&asking, process, message);
   asking_wait(&asking);
   aod_buf_free(&asking.call.body);
-  check_fails_at(asking.code, code, &asking.error, says, file, line);
+  check_fails_at(asking.latch.code, code, &asking.error, says, file, line);
 }
 #define check_ask_fails(process, message, code, says)                                              \
   check_ask_fails_at(process, message, code, says, __FILE__, __LINE__)

@@ -2,43 +2,28 @@
 #ifndef AOD_TEST_SUPPORT_POSTS_H
 #define AOD_TEST_SUPPORT_POSTS_H
 
-#include <pthread.h>
-
 #include "ao/units.h"
+#include "base/latch.h"
 #include "support/items.h"
 
 typedef struct {
   aod_post_t post;
-  int code;
-  aod_error_t error;
-  bool answered;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
+  aod_latch_t latch;
+  aod_error_t error; /* once it was waited for */
 } posting_t;
 
 static inline void posting_done(aod_post_t *post, int code, const aod_error_t *err) {
-  posting_t *posting = (posting_t *)post;
-  pthread_mutex_lock(&posting->lock);
-  posting->code = code;
-  if (code != AOD_OK) posting->error = *err;
-  posting->answered = true;
-  pthread_cond_signal(&posting->wake);
-  pthread_mutex_unlock(&posting->lock);
+  aod_latch_end(&((posting_t *)post)->latch, code, err);
 }
 
 static inline void posting_submit(posting_t *posting, const aod_scheduler_t *scheduler) {
   posting->post.done = posting_done;
-  posting->answered = false;
-  pthread_mutex_init(&posting->lock, NULL);
-  pthread_cond_init(&posting->wake, NULL);
+  posting->latch = (aod_latch_t)AOD_LATCH(1);
   scheduler->post(scheduler->context, &posting->post);
 }
 
 static inline int posting_wait(posting_t *posting) {
-  pthread_mutex_lock(&posting->lock);
-  while (!posting->answered) pthread_cond_wait(&posting->wake, &posting->lock);
-  pthread_mutex_unlock(&posting->lock);
-  return posting->code;
+  return aod_latch_wait(&posting->latch, &posting->error);
 }
 
 /* Post an item; its id, or the reason in *posting. */

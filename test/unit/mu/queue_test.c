@@ -2,6 +2,7 @@
 #include "support/messenger.h"
 
 #include "base/clock.h"
+#include "base/latch.h"
 
 enum { FLOOD = 600, HELD_MOST = 200 };
 
@@ -72,18 +73,11 @@ static void clients_that_flood_a_slow_process_do_not_fill_the_memory(void **stat
 
 typedef struct {
   aod_outbox_change_t change;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  bool finished;
+  aod_latch_t latch;
 } storing_t;
 
 static void stored(aod_outbox_change_t *change, int code, const aod_error_t *why) {
-  storing_t *storing = (storing_t *)change;
-  check_ok(code, why);
-  pthread_mutex_lock(&storing->lock);
-  storing->finished = true;
-  pthread_cond_signal(&storing->wake);
-  pthread_mutex_unlock(&storing->lock);
+  aod_latch_end(&((storing_t *)change)->latch, code, why);
 }
 
 /* Put messages into the outbox, as if `lane` had emitted them in an earlier run. */
@@ -99,13 +93,10 @@ static void store_work(const uint8_t *lane, int count, const char *data) {
     memcpy(list[i].lane, lane, 32);
   }
   storing_t storing = {.change = {.add = {list, (size_t)count}, .done = stored},
-                       .lock = PTHREAD_MUTEX_INITIALIZER,
-                       .wake = PTHREAD_COND_INITIALIZER};
+                       .latch = AOD_LATCH(1)};
   check_ok(aod_outbox_open(&box, test_path(dir, "mu.db"), &err), &err);
   aod_outbox_submit(box, &storing.change);
-  pthread_mutex_lock(&storing.lock);
-  while (!storing.finished) pthread_cond_wait(&storing.wake, &storing.lock);
-  pthread_mutex_unlock(&storing.lock);
+  check_ok(aod_latch_wait(&storing.latch, &err), &err);
   aod_outbox_close(box);
 }
 

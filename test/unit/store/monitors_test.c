@@ -1,9 +1,8 @@
 #include "store/monitors.h"
 
+#include "base/latch.h"
 #include "store/outbox.h"
 #include "support/check.h"
-
-#include <pthread.h>
 
 static char *dir;
 static aod_outbox_t *outbox;
@@ -37,59 +36,37 @@ static int after_each(void **state) {
 typedef struct {
   aod_monitor_change_t monitor;
   aod_outbox_change_t entries;
-  int code;
-  bool done;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
+  aod_latch_t latch;
 } waiting_t;
 
-static void finish(waiting_t *waiting, int code) {
-  pthread_mutex_lock(&waiting->lock);
-  waiting->code = code;
-  waiting->done = true;
-  pthread_cond_signal(&waiting->wake);
-  pthread_mutex_unlock(&waiting->lock);
+static void monitor_done(aod_monitor_change_t *change, int code, const aod_error_t *why) {
+  aod_latch_end(&((waiting_t *)change)->latch, code, why);
 }
 
-static void monitor_done(aod_monitor_change_t *change, int code, const aod_error_t *error) {
-  (void)error;
-  finish((waiting_t *)change, code);
+static void entries_done(aod_outbox_change_t *change, int code, const aod_error_t *why) {
+  waiting_t *waiting = (waiting_t *)((char *)change - offsetof(waiting_t, entries));
+  aod_latch_end(&waiting->latch, code, why);
 }
-
-static void entries_done(aod_outbox_change_t *change, int code, const aod_error_t *error) {
-  (void)error;
-  finish((waiting_t *)((char *)change - offsetof(waiting_t, entries)), code);
-}
-
-static void await(waiting_t *waiting) {
-  pthread_mutex_lock(&waiting->lock);
-  while (!waiting->done) pthread_cond_wait(&waiting->wake, &waiting->lock);
-  pthread_mutex_unlock(&waiting->lock);
-}
-
-#define WAITING                                                                                    \
-  { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER }
 
 static int change(const uint8_t process[32], bool remove, int64_t *id) {
-  waiting_t waiting = WAITING;
+  waiting_t waiting = {.latch = AOD_LATCH(1)};
   waiting.monitor = (aod_monitor_change_t){.remove = remove, .done = monitor_done};
   memcpy(waiting.monitor.process, process, 32);
   aod_monitors_submit(outbox, &waiting.monitor);
-  await(&waiting);
+  int code = aod_latch_wait(&waiting.latch, &err);
   if (id) *id = waiting.monitor.id;
-  return waiting.code;
+  return code;
 }
 
 /* Move a monitor, together with an entry of its own. */
 static int move(int64_t id, const char *cursor) {
-  waiting_t waiting = WAITING;
+  waiting_t waiting = {.latch = AOD_LATCH(1)};
   aod_monitor_t monitor = {.id = id, .cursor = aod_text(cursor)};
   aod_outbox_entry_t entry = {.kind = AOD_OUTBOX_RESULT, .text = aod_text(cursor)};
   waiting.entries =
       (aod_outbox_change_t){.add = {&entry, 1}, .monitor = &monitor, .done = entries_done};
   aod_outbox_submit(outbox, &waiting.entries);
-  await(&waiting);
-  return waiting.code;
+  return aod_latch_wait(&waiting.latch, &err);
 }
 
 static aod_monitors_t load(void) {

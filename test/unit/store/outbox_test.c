@@ -1,7 +1,6 @@
 #include "store/outbox.h"
 
-#include <pthread.h>
-
+#include "base/latch.h"
 #include "support/check.h"
 
 static char *dir;
@@ -44,35 +43,22 @@ static aod_outbox_entry_t make_entry(aod_outbox_kind_t kind, char id) {
 
 typedef struct {
   aod_outbox_change_t change;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  bool finished;
-  int code;
+  aod_latch_t latch;
 } changing_t;
 
 static void changed(aod_outbox_change_t *change, int code, const aod_error_t *why) {
-  changing_t *changing = (changing_t *)change;
-  pthread_mutex_lock(&changing->lock);
-  changing->finished = true;
-  changing->code = code;
-  if (code != AOD_OK) err = *why;
-  pthread_cond_signal(&changing->wake);
-  pthread_mutex_unlock(&changing->lock);
+  aod_latch_end(&((changing_t *)change)->latch, code, why);
 }
 
 static int run_change(changing_t *changing) {
   aod_outbox_submit(outbox, &changing->change);
-  pthread_mutex_lock(&changing->lock);
-  while (!changing->finished) pthread_cond_wait(&changing->wake, &changing->lock);
-  pthread_mutex_unlock(&changing->lock);
-  return changing->code;
+  return aod_latch_wait(&changing->latch, &err);
 }
 
 static int change(int64_t remove, aod_outbox_entry_t *add, size_t count) {
   changing_t changing = {
       .change = {.remove = remove, .add = {.list = add, .count = count}, .done = changed},
-      .lock = PTHREAD_MUTEX_INITIALIZER,
-      .wake = PTHREAD_COND_INITIALIZER};
+      .latch = AOD_LATCH(1)};
   return run_change(&changing);
 }
 
@@ -251,31 +237,17 @@ static void lanes_are_found_when_they_become_due(void **state) {
 
 typedef struct {
   aod_outbox_return_t returned;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  bool finished;
-  int code;
+  aod_latch_t latch;
 } returning_t;
 
 static void returned(aod_outbox_return_t *back, int code, const aod_error_t *why) {
-  returning_t *returning = (returning_t *)back;
-  pthread_mutex_lock(&returning->lock);
-  returning->finished = true;
-  returning->code = code;
-  if (code != AOD_OK) err = *why;
-  pthread_cond_signal(&returning->wake);
-  pthread_mutex_unlock(&returning->lock);
+  aod_latch_end(&((returning_t *)back)->latch, code, why);
 }
 
 static int give_back(const aod_outbox_entry_t *entry) {
-  returning_t returning = {.returned = {.entry = entry, .done = returned},
-                           .lock = PTHREAD_MUTEX_INITIALIZER,
-                           .wake = PTHREAD_COND_INITIALIZER};
+  returning_t returning = {.returned = {.entry = entry, .done = returned}, .latch = AOD_LATCH(1)};
   aod_outbox_give_back(outbox, &returning.returned);
-  pthread_mutex_lock(&returning.lock);
-  while (!returning.finished) pthread_cond_wait(&returning.wake, &returning.lock);
-  pthread_mutex_unlock(&returning.lock);
-  return returning.code;
+  return aod_latch_wait(&returning.latch, &err);
 }
 
 static void what_is_given_back_waits_as_it_then_is(void **state) {
@@ -374,8 +346,7 @@ static void traces_are_found_by_process_message_and_cause(void **state) {
   aod_trace_t rows[] = {make_trace('a', 'p', 0), make_trace('b', 'q', 'a'),
                         make_trace('c', 'p', 'a')};
   changing_t changing = {.change = {.traces = {rows, COUNT_OF(rows)}, .done = changed},
-                         .lock = PTHREAD_MUTEX_INITIALIZER,
-                         .wake = PTHREAD_COND_INITIALIZER};
+                         .latch = AOD_LATCH(1)};
   check_ok(run_change(&changing), &err);
   uint8_t a[32], p[32], q[32];
   memset(a, 'a', 32), memset(p, 'p', 32), memset(q, 'q', 32);

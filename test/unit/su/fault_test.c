@@ -98,7 +98,7 @@ static bool run_with_fault(fault_kind_t kind, int at) {
   const aod_scheduler_t *scheduler = aod_su_scheduler(su);
   if (acknowledged >= 0) assert_true(is_scheduled(scheduler, process.raw));
   for (int i = 0; acknowledged > 0 && i < MESSAGES; i++)
-    if (postings[i].code == AOD_OK) assert_true(is_scheduled(scheduler, messages[i]));
+    if (postings[i].latch.code == AOD_OK) assert_true(is_scheduled(scheduler, messages[i]));
   size_t records = check_chain(scheduler, process.id);
   assert_true((int)records >= acknowledged + 1);
   posting_t posting; /* and it goes on */

@@ -558,8 +558,8 @@ static void closing_answers_everybody(void **state) {
   for (int i = 0; i < POSTS; i++) posting_submit(&postings[i], scheduler);
   aod_su_close(su);
   for (int i = 0; i < POSTS; i++) {
-    assert_true(postings[i].answered);
-    assert_int_equal(postings[i].code, AOD_OK);
+    assert_true(postings[i].latch.left == 0);
+    assert_int_equal(postings[i].latch.code, AOD_OK);
   }
   open_su(unit);
   check_chain(process, POSTS + 1);
