@@ -4,9 +4,7 @@
 #include "base/clock.h"
 #include "base/options.h"
 #include "cli/command.h"
-#include "cli/info.h"
 #include "cli/serve.h"
-#include "node/network.h"
 
 typedef struct {
   const char *host, *data, *wallet, *ports_file, *upload, *upload_bundles;
@@ -97,15 +95,7 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
                                            .module_count = options->modules.count};
   for (int i = 0; i < AOD_PORTS; i++)
     network_options.ports[i] = options->port_base ? options->port_base + i : 0;
-  aod_network_t *network;
-  int code = aod_network_open(&network, &network_options, err);
-  if (code != AOD_OK) return code;
-  const aod_network_info_t *info = aod_network_info(network);
-  print_banner(info, aod_clock_monotonic_us() - started_us);
-  if (options->ports_file) code = aod_info_write_file(info, options->ports_file, err);
-  if (code == AOD_OK) aod_serve_wait();
-  aod_network_close(network);
-  return code;
+  return aod_serve_network(&network_options, print_banner, options->ports_file, started_us, err);
 }
 
 int aod_command_dev(int argc, char **argv) {

@@ -5,9 +5,7 @@
 #include "base/clock.h"
 #include "base/options.h"
 #include "cli/command.h"
-#include "cli/info.h"
 #include "cli/serve.h"
-#include "node/network.h"
 
 typedef struct {
   const char *config, *host, *data, *wallet, *ports_file;
@@ -62,15 +60,7 @@ static int run(const gateway_options_t *options, int64_t started_us, aod_error_t
   for (int i = 0; i < AOD_PORTS; i++) network_options.ports[i] = AOD_PORT_NONE;
   network_options.ports[AOD_PORT_AR] = options->port;
   network_options.ports[AOD_PORT_BUNDLER] = options->bundler_port;
-  aod_network_t *network;
-  int code = aod_network_open(&network, &network_options, err);
-  if (code != AOD_OK) return code;
-  const aod_network_info_t *info = aod_network_info(network);
-  print_banner(info, aod_clock_monotonic_us() - started_us);
-  if (options->ports_file) code = aod_info_write_file(info, options->ports_file, err);
-  if (code == AOD_OK) aod_serve_wait();
-  aod_network_close(network);
-  return code;
+  return aod_serve_network(&network_options, print_banner, options->ports_file, started_us, err);
 }
 
 int aod_command_gateway(int argc, char **argv) {

@@ -6,7 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/clock.h"
+#include "cli/info.h"
 
 static sigset_t stop_signals(void) {
   sigset_t set;
@@ -47,4 +48,17 @@ void aod_serve_wait(void) {
   pthread_detach(thread);
   printf("\nstopping: finishing what was accepted\n");
   fflush(stdout);
+}
+
+int aod_serve_network(const aod_network_options_t *options, aod_serve_banner_t *banner,
+                      const char *ports_file, int64_t started_us, aod_error_t *err) {
+  aod_network_t *network;
+  int code = aod_network_open(&network, options, err);
+  if (code != AOD_OK) return code;
+  const aod_network_info_t *info = aod_network_info(network);
+  banner(info, aod_clock_monotonic_us() - started_us);
+  if (ports_file) code = aod_info_write_file(info, ports_file, err);
+  if (code == AOD_OK) aod_serve_wait();
+  aod_network_close(network);
+  return code;
 }

@@ -2,6 +2,8 @@
 #ifndef AOD_CLI_SERVE_H
 #define AOD_CLI_SERVE_H
 
+#include "node/network.h"
+
 /* Before any thread is started, which inherits it: hold SIGINT and SIGTERM back, and allow as many
  * descriptors as the system permits. */
 void aod_serve_prepare(void);
@@ -9,5 +11,13 @@ void aod_serve_prepare(void);
 /* Wait for SIGINT or SIGTERM and say that the program is stopping. A second one, while it finishes
  * what it accepted, ends it at once. */
 void aod_serve_wait(void);
+
+/* Tells people on stdout what was started, and how long after the command. */
+typedef void aod_serve_banner_t(const aod_network_info_t *info, int64_t ready_us);
+
+/* Start a network, print the banner, write the ports file (path; NULL: none), and serve until told
+ * to stop. Returns when everything that was accepted is finished. */
+int aod_serve_network(const aod_network_options_t *options, aod_serve_banner_t *banner,
+                      const char *ports_file, int64_t started_us, aod_error_t *err);
 
 #endif

@@ -8,9 +8,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
-#include "cli/info.h"
 #include "cli/serve.h"
-#include "node/network.h"
 
 enum { PORT_MAX = 65535, FIRST_PORT = 4000 };
 
@@ -139,16 +137,9 @@ static int run(const aod_units_options_t *options, int64_t started_us, aod_error
                                            .allowed_count = options->allowed.count,
                                            .allowed_owners = options->allowed_owners.values,
                                            .allowed_owner_count = options->allowed_owners.count};
-  aod_network_t *network;
   int code = choose_ports(options, network_options.ports, err);
-  if (code == AOD_OK) code = aod_network_open(&network, &network_options, err);
   if (code != AOD_OK) return code;
-  const aod_network_info_t *info = aod_network_info(network);
-  print_banner(info, aod_clock_monotonic_us() - started_us);
-  if (options->ports_file) code = aod_info_write_file(info, options->ports_file, err);
-  if (code == AOD_OK) aod_serve_wait();
-  aod_network_close(network);
-  return code;
+  return aod_serve_network(&network_options, print_banner, options->ports_file, started_us, err);
 }
 
 static int serve(const char *command, const char *about, const char *only, int argc, char **argv) {
