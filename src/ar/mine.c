@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 struct aod__miner {
@@ -85,11 +86,7 @@ void aod__miner_notice(aod_ar_t *ar) {
   if (!miner) return;
   pthread_mutex_lock(&miner->lock);
   if (!miner->due) {
-    clock_gettime(CLOCK_MONOTONIC, &miner->at);
-    miner->at.tv_sec += ar->options.block_ms / 1000;
-    miner->at.tv_nsec += ar->options.block_ms % 1000 * 1000000;
-    miner->at.tv_sec += miner->at.tv_nsec / 1000000000;
-    miner->at.tv_nsec %= 1000000000;
+    miner->at = aod_clock_monotonic_in(ar->options.block_ms);
     miner->due = true;
     pthread_cond_signal(&miner->changed);
   }

@@ -3,8 +3,20 @@
 #define AOD_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
-int64_t aod_clock_wall_ms(void);      /* milliseconds since the Unix epoch */
-int64_t aod_clock_monotonic_us(void); /* microseconds since some fixed moment; never steps back */
+/* Milliseconds since the Unix epoch. Never steps back while the program runs: when somebody puts
+ * the system's clock back, this one goes on at half its speed until the other has caught up. So
+ * what is due in a minute comes within two, and crons and timestamps go on. Any thread. */
+int64_t aod_clock_wall_ms(void);
+
+/* What the system's clock says, which may step back: to compare with what other programs wrote. */
+int64_t aod_clock_system_ms(void);
+
+/* Microseconds since some fixed moment; never steps back. For measuring and for waiting. */
+int64_t aod_clock_monotonic_us(void);
+
+/* So many milliseconds from now on the monotonic clock, for a condition that waits by it. */
+struct timespec aod_clock_monotonic_in(int64_t ms);
 
 #endif

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/request.h"
 #include "http/router.h"
@@ -428,11 +429,7 @@ static void stop_accepting(aod_server_t *server) {
 
 void aod_server_drain(aod_server_t *server, int64_t grace_ms) {
   stop_accepting(server);
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  int64_t nanoseconds = until.tv_nsec + grace_ms % 1000 * 1000000;
-  until.tv_sec += grace_ms / 1000 + nanoseconds / 1000000000;
-  until.tv_nsec = nanoseconds % 1000000000;
+  struct timespec until = aod_clock_monotonic_in(grace_ms);
   pthread_mutex_lock(&server->lock);
   while (server->requests)
     if (pthread_cond_timedwait(&server->changed, &server->lock, &until)) break;

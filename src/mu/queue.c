@@ -198,10 +198,11 @@ static void mark_waiting(void *context, const uint8_t id[32]) {
 }
 
 /* Find the lanes whose time has come since the last look. Called with the lock held, which is let
- * go of meanwhile. A clock that was put back makes everything be looked at again. */
+ * go of meanwhile. What other programs wrote bears the system's time, which may be behind ours. */
 static void look(aod_mu_queue_t *queue, int64_t now_ms) {
   aod_outbox_t *outbox = queue->mu->outbox;
-  int64_t after_ms = now_ms >= queue->looked_ms ? queue->looked_ms : -1, due_ms;
+  int64_t system_ms = aod_clock_system_ms(), after_ms = queue->looked_ms, due_ms;
+  if (after_ms > system_ms - 2 * LOOK_MS) after_ms = system_ms - 2 * LOOK_MS;
   queue->next_look_ms = now_ms + LOOK_MS;
   aod_delivery_t *stranded = queue->stranded, *next;
   queue->stranded = NULL;
@@ -301,12 +302,7 @@ static void serve(aod_mu_queue_t *queue, aod_mu_lane_t *lane, int64_t now_ms) {
 
 /* With the lock held: until something changes or the time of the next look. */
 static void wait_for_work(aod_mu_queue_t *queue, int64_t now_ms) {
-  int64_t left_ms = queue->next_look_ms - now_ms;
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  int64_t nanoseconds = until.tv_nsec + left_ms * 1000000;
-  until.tv_sec += nanoseconds / 1000000000;
-  until.tv_nsec = nanoseconds % 1000000000;
+  struct timespec until = aod_clock_monotonic_in(queue->next_look_ms - now_ms);
   pthread_cond_timedwait(&queue->wake, &queue->lock, &until);
 }
 
@@ -316,8 +312,7 @@ static void *feed(void *argument) {
   while (!queue->stopping) {
     int64_t now_ms = aod_clock_wall_ms();
     aod_mu_lane_t *lane;
-    bool put_back = now_ms + LOOK_MS < queue->next_look_ms; /* the clock */
-    if (now_ms >= queue->next_look_ms || put_back)
+    if (now_ms >= queue->next_look_ms)
       look(queue, now_ms);
     else if ((lane = next_lane(queue)))
       serve(queue, lane, now_ms);
@@ -367,11 +362,7 @@ bool aod__queue_stopping(aod_mu_t *mu) {
 
 void aod__queue_drain(aod_mu_t *mu, int64_t grace_ms) {
   aod_mu_queue_t *queue = mu->queue;
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  int64_t nanoseconds = until.tv_nsec + grace_ms % 1000 * 1000000;
-  until.tv_sec += grace_ms / 1000 + nanoseconds / 1000000000;
-  until.tv_nsec = nanoseconds % 1000000000;
+  struct timespec until = aod_clock_monotonic_in(grace_ms);
   pthread_mutex_lock(&queue->lock);
   while (queue->held || queue->turn)
     if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT) break;

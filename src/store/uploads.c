@@ -239,6 +239,28 @@ int aod_uploads_settle_carrier(aod_uploads_t *uploads, const aod_upload_outcome_
   return aod_db_write(uploads->db, &settle.write, err);
 }
 
+typedef struct {
+  aod_db_write_t write; /* first */
+  int64_t now_ms, most_ms;
+} resume_write_t;
+
+#define RESUME                                                                                     \
+  " SET added_ms = min(added_ms, ?1), due_ms = iif(due_ms > ?1 + ?2, ?1, due_ms)"                  \
+  " WHERE added_ms > ?1 OR due_ms > ?1 + ?2"
+
+static int resume_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
+  const resume_write_t *resume = (const resume_write_t *)write;
+  int64_t now_ms = resume->now_ms, most_ms = resume->most_ms;
+  int code = run_with(connection, "UPDATE upload" RESUME, now_ms, most_ms, err);
+  return code == AOD_OK ? run_with(connection, "UPDATE carrier" RESUME, now_ms, most_ms, err)
+                        : code;
+}
+
+int aod_uploads_resume(aod_uploads_t *uploads, int64_t now_ms, int64_t most_ms, aod_error_t *err) {
+  resume_write_t resume = {.write = {.run = resume_run}, .now_ms = now_ms, .most_ms = most_ms};
+  return aod_db_write(uploads->db, &resume.write, err);
+}
+
 static int retry_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
   (void)write;
   int code = aod_db_run(aod_db_prepare(connection, "UPDATE upload SET due_ms = added_ms"

@@ -70,6 +70,9 @@ int aod_uploads_settle(aod_uploads_t *uploads, const aod_upload_outcome_t *outco
                        int64_t now_ms, aod_error_t *err);
 int aod_uploads_settle_carrier(aod_uploads_t *uploads, const aod_upload_outcome_t *outcome,
                                int64_t now_ms, aod_error_t *err);
+/* Begin, when the clock may have been put back since the last run: nothing was added after now, and
+ * what would be due later than in `most_ms` is due. */
+int aod_uploads_resume(aod_uploads_t *uploads, int64_t now_ms, int64_t most_ms, aod_error_t *err);
 /* What failed for another reason than a refusal is due at once: the other side is back. */
 int aod_uploads_retry(aod_uploads_t *uploads, aod_error_t *err);
 

@@ -267,6 +267,28 @@ static void a_carrier_that_was_forgotten_is_posted_again(void **state) {
   assert_int_equal(again.attempts, 1);
 }
 
+static void a_clock_that_was_put_back_holds_up_nothing(void **state) {
+  (void)state;
+  aod_error_t err;
+  add(new_item("carried"), 3600000);
+  carry(3600000);
+  add(new_item("new"), 3600000);
+  add(new_item("soon"), 10);
+  settle((aod_upload_outcome_t){.seq = due(10).list[0].seq,
+                                .what = AOD_UPLOAD_LATER,
+                                .refused = true,
+                                .due_ms = 1050,
+                                .reason = "no"},
+         20);
+  open_again();
+  check_ok(aod_uploads_resume(uploads, 1000, 100, &err), &err);
+  aod_upload_list_t list = due(1000);
+  assert_int_equal(list.count, 1);
+  assert_int_equal(list.list[0].added_ms, 1000);
+  assert_int_equal(due_carriers(1000).count, 1);
+  assert_int_equal(due(1050).count, 2); /* a pause that was short stays */
+}
+
 static void lists_tell_without_the_bytes(void **state) {
   (void)state;
   aod_upload_list_t list;
@@ -296,6 +318,7 @@ int main(void) {
       CASE(a_carrier_that_is_done_takes_its_items_along),
       CASE(a_carrier_that_is_undone_sets_its_items_free),
       CASE(a_carrier_that_was_forgotten_is_posted_again),
+      CASE(a_clock_that_was_put_back_holds_up_nothing),
       CASE(lists_tell_without_the_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
