@@ -180,7 +180,7 @@ async function outboxOf(folder) {
   return JSON.parse(run.out)
 }
 
-async function assertWhole(folder) {
+export async function assertWhole(folder) {
   const run = runProgram(['fsck', '--json', folder])
   const { code } = await run.ended
   assert.equal(code, 0, `fsck: ${run.err}${run.out}`)
@@ -201,7 +201,7 @@ const uploadsTo = async (net) => {
   }
 }
 
-function assertChain(process, nodes) {
+export function assertChain(process, nodes) {
   nodes.forEach((node, i) => {
     assert.equal(assignmentTag(node, 'Nonce'), String(i), `nonces of ${process}`)
     const expected = i === 0 ? sha256(bytesOf(process))
@@ -211,7 +211,7 @@ function assertChain(process, nodes) {
 }
 
 // Connections to programs that were killed are still in the pool of `fetch`, and fail when used.
-async function insist(ask) {
+export async function insist(ask) {
   for (let attempt = 0; ; attempt++) {
     try {
       return await ask()

@@ -55,6 +55,13 @@ test('includes point down', () => {
   }))
 })
 
+test('nobody waits by a clock that may be put back', () => {
+  const readers = ['src/base/clock.c', 'src/base/log.c']
+  assertNone(sources.filter((file) => !readers.includes(file) &&
+    /\bCLOCK_REALTIME|\bgettimeofday\(|\btime\(NULL\)/.test(read(file))))
+  assertNone(sources.filter((file) => /pthread_cond_timedwait/.test(read(file)) && !/setclock\(.*CLOCK_MONOTONIC/.test(read(file))))
+})
+
 test('arweave and ao are pure: no clock, no files, no sockets, no log', () => {
   const impure = /^(time|sys\/time|fcntl|unistd|sys\/(socket|stat|mman)|poll|signal)\.h$|^base\/(clock|file|log|lane|pool)\.h$/
   assertNone(sources.filter((file) => ['arweave', 'ao'].includes(floorOf(file)))
