@@ -42,7 +42,7 @@ static void help(FILE *to) {
   fprintf(to, "\naod COMMAND --help tells more about one; aod --version prints the version.\n");
 }
 
-/* Workers come from a copy of this process as it is now: before threads, secrets and files. */
+/* Workers come from a process that takes as long to begin as this one: meanwhile, on with it. */
 static int run(int command, int argc, char **argv) {
   aod_error_t err;
   if (commands[command].evaluates && aod_workers_start(&err))

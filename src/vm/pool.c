@@ -2,7 +2,6 @@
 #include "vm/pool.h"
 
 #include "base/log.h"
-#include "vm/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,13 +78,13 @@ static int start(aod__worker_t *worker, aod_error_t *err) {
                                    .channel_bytes = worker->crew->channel_bytes,
                                    .format = worker->crew->format->name};
     worker->socket = sockets[0];
-    rc = worker->pid = aod__worker_start(&request, err);
+    rc = aod__worker_start(&request, &worker->id, err);
   } else {
     aod_fail(err, rc, "no worker could be started: %s", strerror(errno));
   }
   if (sockets[1] >= 0) close(sockets[1]);
   if (channel >= 0) close(channel);
-  return rc < 0 ? rc : AOD_OK;
+  return rc;
 }
 
 static int await_ready(aod__worker_t *worker, aod_error_t *err) {
@@ -99,14 +98,14 @@ static int await_ready(aod__worker_t *worker, aod_error_t *err) {
 
 static int make_worker(aod__crew_t *crew, aod__worker_t **worker_out, aod_error_t *err) {
   aod__worker_t *worker = aod_alloc(sizeof *worker);
-  *worker = (aod__worker_t){.crew = crew, .busy = true, .pid = -1, .socket = -1};
+  *worker = (aod__worker_t){.crew = crew, .busy = true, .socket = -1};
   int rc = start(worker, err);
   if (rc == AOD_OK) rc = await_ready(worker, err);
   if (rc == AOD_OK) {
     *worker_out = worker;
     return AOD_OK;
   }
-  if (worker->pid > 0) aod__worker_end(worker->pid);
+  if (worker->id.pid > 0) aod__worker_end(worker->id);
   release(worker);
   return rc;
 }
@@ -163,7 +162,7 @@ static bool make_room(aod__pool_t *pool) {
     if (!worker->busy && (!oldest || worker->used < oldest->used)) oldest = worker;
   if (!oldest) return false;
   unlist(pool, oldest);
-  aod__worker_end(oldest->pid);
+  aod__worker_end(oldest->id);
   release(oldest);
   return true;
 }
@@ -268,8 +267,8 @@ void aod__pool_discard(aod__pool_t *pool, aod__worker_t *worker, char *how) {
   unlist(pool, worker);
   pthread_cond_broadcast(&pool->changed);
   pthread_mutex_unlock(&pool->lock);
-  describe_end(aod__worker_end(worker->pid), how);
-  aod_log(AOD_LOG_WARN, "vm", "worker %d died: %s", (int)worker->pid, how);
+  describe_end(aod__worker_end(worker->id), how);
+  aod_log(AOD_LOG_WARN, "vm", "worker %d died: %s", (int)worker->id.pid, how);
   release(worker);
 }
 
@@ -287,7 +286,7 @@ void aod__pool_dismiss(aod__pool_t *pool, aod__crew_t *crew) {
     if (worker->crew != crew) continue;
     aod_assert(!worker->busy);
     unlist(pool, worker);
-    aod__worker_end(worker->pid);
+    aod__worker_end(worker->id);
     release(worker);
   }
   pthread_mutex_unlock(&pool->lock);

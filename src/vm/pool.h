@@ -13,9 +13,9 @@
 #include "vm/channel.h"
 #include "vm/code.h"
 #include "vm/format.h"
+#include "vm/worker.h"
 
 #include <pthread.h>
-#include <sys/types.h>
 
 typedef struct aod__worker aod__worker_t;
 
@@ -42,7 +42,7 @@ struct aod__worker {
   uint32_t bound_count;
   aod__binding_t *bound[AOD__CHANNEL_SLOTS];
   uint64_t used;
-  pid_t pid;
+  aod__worker_id_t id;
   int socket;
   uint8_t *channel;  /* channel.h, crew->channel_bytes */
   uint8_t sized[32]; /* whose size it asked for last, and the answer */

@@ -1,20 +1,27 @@
 /* The starter of workers, and how the rest of the program talks to it.
  *
+ * The starter is this very program, executed once more under another name, with nothing but a
+ * socket: no environment, no file, and addresses of its own, so that a worker knows nothing of what
+ * the program knows. Executing, unlike forking, may be done when there are threads; so when the
+ * starter dies, the next worker that is wanted gets a new one.
+ *
  * Requests are packets on a socket pair; one is under way at a time. A worker is a child of the
  * starter and stays a zombie until it is asked for, so its number means it and nobody else. When
  * the program ends, however it ends, its end of the socket closes and the starter goes, and with it
  * (parent death signal) all workers.
  *
- * What the program was started with may be secret: the environment is wiped. Signals of the
- * terminal are for the program, which first lets its workers finish what was accepted. */
+ * Signals of the terminal are for the program, which first lets its workers finish what was
+ * accepted. */
 #include "vm/worker.h"
 
+#include "base/log.h"
 #include "vm/vm.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +30,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS = 3, FORMAT_CHARS = 80 };
+#define STARTER_NAME "aod-starter" /* 15 characters at most */
+
+enum { DESCRIPTORS = 3, FORMAT_CHARS = 80, STARTER_SOCKET = 3 };
 
 typedef struct {
   uint64_t number; /* comes back with the answer */
@@ -38,9 +47,10 @@ typedef struct {
 } answer_t;
 
 static struct {
-  pthread_mutex_t lock;
-  int socket; /* 0: not started */
-  pid_t pid, owner;
+  pthread_mutex_t lock; /* guards the rest, and holds while a question is answered */
+  int socket;           /* 0: there is none */
+  pid_t pid, owner;     /* of the starter; of the program that it belongs to */
+  uint32_t count;       /* starters so far: this one's number */
   uint32_t questions;
 } starter = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -104,64 +114,111 @@ static _Noreturn void serve(int socket) {
   _exit(0);
 }
 
-static void wipe_environment(void) {
-  extern char **environ;
-  for (char **entry = environ; entry && *entry; entry++) explicit_bzero(*entry, strlen(*entry));
-  environ = NULL;
-}
-
-static _Noreturn void become_starter(int socket, pid_t parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(0);
-  prctl(PR_SET_NAME, "aod-starter");
+/* Runs in every program of this library before main, which has no part in it. */
+__attribute__((constructor)) static void become_starter(void) {
+  if (strcmp(program_invocation_name, STARTER_NAME) != 0) return;
+  prctl(PR_SET_NAME, STARTER_NAME);
   signal(SIGINT, SIG_IGN);
   signal(SIGTERM, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
-  wipe_environment();
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null >= 0) {
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
-    close(null);
-  }
-  serve(socket);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  fcntl(STARTER_SOCKET, F_SETFD, FD_CLOEXEC);
+  serve(STARTER_SOCKET);
 }
 
-/* ---- the program's side ---- */
+/* ---- executing it; the lock is held ---- */
 
-int aod_workers_start(aod_error_t *err) {
+/* Of the environment it gets what the program may need to be loaded at all. */
+static void pick_environment(char *picked[], size_t cap) {
+  static const char *const wanted[] = {
+      "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "TSAN_OPTIONS=", "UBSAN_OPTIONS="};
+  size_t count = 0;
+  for (char **entry = environ; entry && *entry && count + 1 < cap; entry++)
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+      if (strncmp(*entry, wanted[i], strlen(wanted[i])) == 0) {
+        picked[count++] = *entry;
+        break;
+      }
+  picked[count] = NULL;
+}
+
+/* Signals that the starter will ignore are blocked until it does. */
+static void prepare_signals(posix_spawnattr_t *attributes) {
+  sigset_t blocked, all;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGINT);
+  sigaddset(&blocked, SIGTERM);
+  sigaddset(&blocked, SIGHUP);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(attributes, &blocked);
+  posix_spawnattr_setsigdefault(attributes, &all);
+  posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+/* Returns an errno. */
+static int execute(int socket, pid_t *pid) {
+  char *arguments[] = {STARTER_NAME, NULL}, *environment[8];
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  pick_environment(environment, sizeof environment / sizeof *environment);
+  posix_spawnattr_init(&attributes);
+  prepare_signals(&attributes);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, socket, STARTER_SOCKET);
+  posix_spawn_file_actions_addclosefrom_np(&actions, STARTER_SOCKET + 1);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  int error = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, arguments, environment);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return error;
+}
+
+static bool is_started(void) {
+  return starter.socket != 0 && starter.owner == getpid();
+}
+
+static int start(aod_error_t *err) {
   int sockets[2];
-  if (aod__workers_started()) return AOD_OK;
+  if (is_started()) return AOD_OK;
   if (starter.socket) close(starter.socket); /* a fork's parent goes on with its own */
   starter.socket = 0;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
     return aod_fail(err, AOD_EUNAVAILABLE, "no socket for workers: %s", strerror(errno));
-  pid_t parent = starter.owner = getpid();
-  fflush(NULL);
-  starter.pid = fork();
-  if (starter.pid == 0) {
-    close(sockets[0]);
-    become_starter(sockets[1], parent);
-  }
+  int error = execute(sockets[1], &starter.pid);
   close(sockets[1]);
-  if (starter.pid < 0) {
+  if (error) {
     close(sockets[0]);
-    return aod_fail(err, AOD_EUNAVAILABLE, "no process for workers: %s", strerror(errno));
+    return aod_fail(err, AOD_EUNAVAILABLE, "no process for workers: %s", strerror(error));
   }
   starter.socket = sockets[0];
+  starter.owner = getpid();
+  starter.count++;
   return AOD_OK;
 }
 
-void aod_workers_stop(void) {
-  if (!aod__workers_started()) return;
+static void stop(void) {
   close(starter.socket);
   while (waitpid(starter.pid, NULL, 0) < 0 && errno == EINTR) {}
   starter.socket = 0;
 }
 
-bool aod__workers_started(void) {
-  return starter.socket != 0 && starter.owner == getpid();
+int aod_workers_start(aod_error_t *err) {
+  pthread_mutex_lock(&starter.lock);
+  int rc = start(err);
+  pthread_mutex_unlock(&starter.lock);
+  return rc;
 }
+
+void aod_workers_stop(void) {
+  pthread_mutex_lock(&starter.lock);
+  if (is_started()) stop();
+  pthread_mutex_unlock(&starter.lock);
+}
+
+/* ---- asking it ---- */
 
 /* An answer to somebody else's question is one that a fork of this program did not live to read. */
 static bool await_answer(uint64_t number, int *value) {
@@ -173,19 +230,38 @@ static bool await_answer(uint64_t number, int *value) {
   return true;
 }
 
+/* False when there is no starter, or none any more. The lock is held. */
 static bool exchange(request_t *request, struct msghdr *message, int *value) {
-  pthread_mutex_lock(&starter.lock);
+  if (!is_started()) return false;
   request->number = (uint64_t)getpid() << 32 | ++starter.questions;
-  bool good = sendmsg(starter.socket, message, MSG_NOSIGNAL) == (ssize_t)sizeof *request &&
-              await_answer(request->number, value);
-  pthread_mutex_unlock(&starter.lock);
-  return good;
+  if (sendmsg(starter.socket, message, MSG_NOSIGNAL) == (ssize_t)sizeof *request &&
+      await_answer(request->number, value))
+    return true;
+  aod_log(AOD_LOG_WARN, "vm", "the starter of workers, process %d, is gone", (int)starter.pid);
+  kill(starter.pid, SIGKILL);
+  stop();
+  return false;
 }
 
-pid_t aod__worker_start(const aod__worker_start_t *start, aod_error_t *err) {
-  const int fds[DESCRIPTORS] = {start->socket, start->code_fd, start->channel_fd};
-  request_t request = {.channel_bytes = start->channel_bytes};
-  snprintf(request.format, sizeof request.format, "%s", start->format);
+static int start_worker(request_t *request, struct msghdr *message, aod__worker_id_t *id,
+                        aod_error_t *err) {
+  int pid = -1;
+  pthread_mutex_lock(&starter.lock);
+  int rc = AOD_OK;
+  if (!exchange(request, message, &pid)) {
+    rc = start(err);
+    if (rc == AOD_OK) exchange(request, message, &pid);
+  }
+  *id = (aod__worker_id_t){.pid = pid, .starter = starter.count};
+  pthread_mutex_unlock(&starter.lock);
+  if (rc == AOD_OK && pid <= 0) rc = aod_fail(err, AOD_EUNAVAILABLE, "no worker could be started");
+  return rc;
+}
+
+int aod__worker_start(const aod__worker_start_t *wanted, aod__worker_id_t *id, aod_error_t *err) {
+  const int fds[DESCRIPTORS] = {wanted->socket, wanted->code_fd, wanted->channel_fd};
+  request_t request = {.channel_bytes = wanted->channel_bytes};
+  snprintf(request.format, sizeof request.format, "%s", wanted->format);
   control_t control = {.bytes = {0}};
   struct iovec part = {&request, sizeof request};
   struct msghdr message = {.msg_iov = &part,
@@ -196,15 +272,16 @@ pid_t aod__worker_start(const aod__worker_start_t *start, aod_error_t *err) {
   *header = (struct cmsghdr){
       .cmsg_len = CMSG_LEN(sizeof fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
   memcpy(CMSG_DATA(header), fds, sizeof fds);
-  int pid = -1;
-  if (exchange(&request, &message, &pid) && pid > 0) return pid;
-  return aod_fail(err, AOD_EUNAVAILABLE, "no worker could be started");
+  return start_worker(&request, &message, id, err);
 }
 
-int aod__worker_end(pid_t pid) {
-  request_t request = {.end = pid};
+int aod__worker_end(aod__worker_id_t id) {
+  request_t request = {.end = id.pid};
   struct iovec part = {&request, sizeof request};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
   int status = -1;
-  return exchange(&request, &message, &status) ? status : -1;
+  pthread_mutex_lock(&starter.lock);
+  bool known = id.starter == starter.count && exchange(&request, &message, &status);
+  pthread_mutex_unlock(&starter.lock);
+  return known ? status : -1;
 }

@@ -7,7 +7,6 @@
 
 #include "arweave/hash.h"
 #include "vm/process.h"
-#include "vm/worker.h"
 
 #include <stdlib.h>
 
@@ -19,8 +18,10 @@ static char *copy_or_null(const char *text) {
 
 int aod_vm_open(aod_vm_t **vm_out, const aod_vm_options_t *options, aod_error_t *err) {
   if (!options->cache_dir) return aod_fail(err, AOD_EUSAGE, "no cache directory for compiled code");
-  if (options->in_workers && !aod__workers_started())
-    return aod_fail(err, AOD_EUSAGE, "workers were not started");
+  if (options->in_workers) {
+    int rc = aod_workers_start(err);
+    if (rc) return rc;
+  }
   aod_vm_t *vm = aod_alloc(sizeof *vm);
   vm->cache_dir = aod_strdup(options->cache_dir);
   vm->shared_cache_dir = copy_or_null(options->shared_cache_dir);

@@ -15,10 +15,10 @@ typedef struct aod_vm aod_vm_t;
 typedef struct aod_module aod_module_t;
 typedef struct aod_instance aod_instance_t;
 
-/* Start the process that workers come from (worker.h). Call it first thing in main: before there is
- * a thread, a secret or a file that workers must not know. Once a program; AOD_EUNAVAILABLE when
- * the system gives no process. Stopping, after all machines are closed, is optional: it ends with
- * the program. */
+/* Start the process that workers come from (worker.h), where it does not run yet; aod_vm_open does
+ * so as well, but it takes a few milliseconds, in which a program can do something else.
+ * AOD_EUNAVAILABLE when the system gives no process. Stopping, after all machines are closed, is
+ * optional: it ends with the program. */
 int aod_workers_start(aod_error_t *err);
 void aod_workers_stop(void);
 
@@ -30,8 +30,8 @@ typedef struct {
    * thread that compiles. May be NULL. */
   void (*on_compile)(void *context, const char *name, bool done, int64_t ms);
   void *context;
-  /* Run modules in worker processes that can do nothing else (after aod_workers_start). Without,
-   * they run in this program: for tests of the runtime only. */
+  /* Run modules in worker processes that can do nothing else. Without, they run in this program:
+   * for tests of the runtime only. */
   bool in_workers;
   const char *quarantine_dir; /* messages that end their worker are kept there; NULL: nowhere */
 } aod_vm_options_t;

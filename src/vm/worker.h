@@ -1,9 +1,9 @@
 /* A worker: the child process that evaluates the messages of one module's processes, and where
  * workers come from.
  *
- * A worker is forked by the **starter**, a single-threaded child that the program forks before it
- * has threads, secrets or files. A fork of a program with threads could inherit locks that nobody
- * unlocks, and everything that it knows. */
+ * A worker is forked by the **starter**, a child with one thread that knows nothing (starter.c). A
+ * fork of the program itself could inherit locks that nobody unlocks, and everything that it knows.
+ */
 #ifndef AOD_VM_WORKER_H
 #define AOD_VM_WORKER_H
 
@@ -25,14 +25,17 @@ typedef struct {
   const char *format;
 } aod__worker_start_t;
 
-/* Have a worker started. Returns its process or AOD_EUNAVAILABLE. May be called from any thread
- * once aod_workers_start (vm.h) has returned. */
-pid_t aod__worker_start(const aod__worker_start_t *start, aod_error_t *err);
+typedef struct {
+  pid_t pid;
+  uint32_t starter; /* whose child it is: starters are counted */
+} aod__worker_id_t;
+
+/* Have a worker started, by a new starter where the last one has died. AOD_EUNAVAILABLE. May be
+ * called from any thread. */
+int aod__worker_start(const aod__worker_start_t *start, aod__worker_id_t *id, aod_error_t *err);
 
 /* Kill the worker, if it still lives, and return how it ended, as waitpid tells it; -1 when that
  * cannot be known. Once for each worker: its number is not given to another process before. */
-int aod__worker_end(pid_t pid);
-
-bool aod__workers_started(void);
+int aod__worker_end(aod__worker_id_t id);
 
 #endif

@@ -447,7 +447,7 @@ static void kill_one(unsigned which, bool only_busy) {
   for (aod__worker_t *worker = vm->pool.workers; worker && count; worker = worker->next) {
     if (only_busy && !worker->busy) continue;
     if (which-- == 0) {
-      kill(worker->pid, SIGKILL);
+      kill(worker->id.pid, SIGKILL);
       killed++;
       break;
     }
@@ -541,6 +541,44 @@ static void test_message_that_kills(void **state) {
   aod_instance_close(other);
 }
 
+/* The starter of some worker that exists. */
+static pid_t find_starter(void) {
+  char path[64], line[512] = "";
+  int parent = 0;
+  pthread_mutex_lock(&vm->pool.lock);
+  snprintf(path, sizeof path, "/proc/%d/status", (int)vm->pool.workers->id.pid);
+  pthread_mutex_unlock(&vm->pool.lock);
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  while (fgets(line, sizeof line, file) && sscanf(line, "PPid: %d", &parent) != 1) {}
+  fclose(file);
+  assert_true(parent > 1);
+  return parent;
+}
+
+/* It takes all workers with it, and there is no other way to new ones. */
+static void test_starter_dies(void **state) {
+  (void)state;
+  aod_instance_t *instance = open_in(module), *other = open_in(reference_module);
+  char answer[200], expected[200];
+  pid_t last = 0;
+  for (unsigned i = 1; i < 40; i++) {
+    message(instance, i, answer);
+    message(other, i, expected);
+    assert_string_equal(answer, expected);
+    if (i % 10) continue;
+    pid_t starter = find_starter();
+    assert_int_not_equal(starter, last);
+    siginfo_t unused;
+    assert_int_equal(kill(starter, SIGKILL), 0);
+    assert_int_equal(waitid(P_PID, (id_t)starter, &unused, WEXITED | WNOWAIT), 0);
+    last = starter;
+  }
+  expect_same(instance, other);
+  aod_instance_close(instance);
+  aod_instance_close(other);
+}
+
 /* ---- a worker that lies ---- */
 
 static aod_committed_t committed;
@@ -605,12 +643,16 @@ static int close_all(void **state) {
 }
 
 int main(void) {
-  if (aod_workers_start(NULL)) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_confined),           cmocka_unit_test(test_confined_works),
-      cmocka_unit_test(test_compiler_confined),  cmocka_unit_test(test_same_as_here),
-      cmocka_unit_test(test_few_workers),        cmocka_unit_test(test_killed_at_random),
-      cmocka_unit_test(test_message_that_kills), cmocka_unit_test(test_lies),
+      cmocka_unit_test(test_confined),
+      cmocka_unit_test(test_confined_works),
+      cmocka_unit_test(test_compiler_confined),
+      cmocka_unit_test(test_same_as_here),
+      cmocka_unit_test(test_few_workers),
+      cmocka_unit_test(test_killed_at_random),
+      cmocka_unit_test(test_message_that_kills),
+      cmocka_unit_test(test_starter_dies),
+      cmocka_unit_test(test_lies),
   };
   int failed = cmocka_run_group_tests(tests, open_all, close_all);
   aod_workers_stop();
