@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -57,9 +56,11 @@ int aod_committed_open(aod_committed_t *committed, uint64_t bytes, uint64_t max_
                     (unsigned long long)bytes, (unsigned long long)max_bytes);
   committed->max_bytes = committed->image.file_bytes = max_bytes;
   committed->image.bytes = bytes;
-  committed->image.present = aod_alloc(aod_pages_count(max_bytes) + AOD_PAGES_SPARE);
-  committed->changed = aod_alloc(aod_pages_count(max_bytes) + AOD_PAGES_SPARE);
-  if (map_file(committed) && (!from || copy_image(committed, from))) return AOD_OK;
+  committed->image.present = aod_pages_marks(max_bytes);
+  committed->changed = aod_pages_marks(max_bytes);
+  if (committed->image.present && committed->changed && map_file(committed) &&
+      (!from || copy_image(committed, from)))
+    return AOD_OK;
   aod_committed_close(committed);
   return aod_fail(err, AOD_ENOMEM, "no memory for an image of %llu bytes",
                   (unsigned long long)bytes);
@@ -67,7 +68,7 @@ int aod_committed_open(aod_committed_t *committed, uint64_t bytes, uint64_t max_
 
 static void unmap(aod_committed_t *committed) {
   if (committed->at) munmap(committed->at, committed->max_bytes);
-  free(committed->changed);
+  aod_pages_marks_free(committed->changed, committed->max_bytes);
   committed->at = committed->changed = NULL;
 }
 

@@ -18,7 +18,6 @@
 #include "vm/abi.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -94,7 +93,11 @@ static bool map_all(aod_memory_t *memory, uint64_t min_bytes, const aod_image_t 
   memory->cards = reserve(memory->cards_bytes, PROT_READ | PROT_WRITE);
   memory->committed =
       reserve(memory->max_bytes ? memory->max_bytes : CARD_BYTES, PROT_READ | PROT_WRITE);
-  if (!memory->base || !memory->cards || !memory->committed) return false;
+  /* One card more than the maximum: the overlap of the last one marks it without a test. */
+  memory->present = aod_pages_marks(memory->max_bytes);
+  memory->changed = aod_pages_marks(memory->max_bytes);
+  if (!memory->base || !memory->cards || !memory->committed || !memory->present || !memory->changed)
+    return false;
   if (bytes && mprotect(memory->base, bytes, PROT_READ | PROT_WRITE)) return false;
   /* Beyond its first size the working image consists of what is written here. The committed one may
    * be somebody else's to change, all along the file. */
@@ -120,9 +123,6 @@ int aod_memory_open(aod_memory_t *memory, uint64_t min_bytes, uint64_t max_bytes
     return aod_fail(err, AOD_ENOMEM, "the system gives no address range of %llu bytes",
                     (unsigned long long)(memory->reserved_bytes + memory->max_bytes));
   }
-  /* One card more than the maximum: the overlap of the last one marks it without a test. */
-  memory->present = aod_alloc(aod_pages_count(max_bytes) + AOD_PAGES_SPARE);
-  memory->changed = aod_alloc(aod_pages_count(max_bytes) + AOD_PAGES_SPARE);
   if (image) memcpy(memory->present, image->present, aod_pages_count(image->bytes));
   return AOD_OK;
 }
@@ -132,8 +132,8 @@ void aod_memory_close(aod_memory_t *memory) {
   release(memory->base, memory->reserved_bytes);
   release(memory->cards, memory->cards_bytes);
   release(memory->committed, memory->max_bytes ? memory->max_bytes : CARD_BYTES);
-  free(memory->present);
-  free(memory->changed);
+  aod_pages_marks_free(memory->present, memory->max_bytes);
+  aod_pages_marks_free(memory->changed, memory->max_bytes);
   memory->base = memory->cards = memory->committed = memory->present = memory->changed = NULL;
 }
 
@@ -300,9 +300,10 @@ int aod_image_create(aod_image_t *image, const aod_memory_t *memory, aod_error_t
   *image = (aod_image_t){.fd = memfd_create("aod-image", MFD_CLOEXEC),
                          .bytes = memory->committed_bytes,
                          .file_bytes = memory->committed_bytes,
-                         .present = aod_alloc(count + 1)};
-  memcpy(image->present, memory->present, count);
-  if (image->fd < 0 || ftruncate(image->fd, (off_t)image->bytes) || !write_present(image, memory)) {
+                         .present = aod_pages_marks(memory->committed_bytes)};
+  if (image->present) memcpy(image->present, memory->present, count);
+  if (!image->present || image->fd < 0 || ftruncate(image->fd, (off_t)image->bytes) ||
+      !write_present(image, memory)) {
     aod_image_free(image);
     return aod_fail(err, AOD_ENOMEM, "no memory for an image of %llu bytes",
                     (unsigned long long)memory->committed_bytes);
@@ -312,6 +313,6 @@ int aod_image_create(aod_image_t *image, const aod_memory_t *memory, aod_error_t
 
 void aod_image_free(aod_image_t *image) {
   if (image->fd >= 0) close(image->fd);
-  free(image->present);
+  aod_pages_marks_free(image->present, image->file_bytes);
   *image = (aod_image_t){.fd = -1};
 }

@@ -4,17 +4,30 @@
 #include "vm/abi.h"
 
 #include <openssl/evp.h>
+#include <sys/mman.h>
 
 #define CARD_BYTES ((uint64_t)1 << AOD_CARD_SHIFT)
 #define SCAN_BYTES 64 /* card bytes looked at in one step */
 
 _Static_assert(AOD_PAGES_SPARE > SCAN_BYTES, "a step may begin at the last card");
 
-/* ---- searching ---- */
+/* ---- marks ---- */
 
 uint64_t aod_pages_count(uint64_t bytes) {
   return (bytes + CARD_BYTES - 1) >> AOD_CARD_SHIFT;
 }
+
+uint8_t *aod_pages_marks(uint64_t max_bytes) {
+  void *marks = mmap(NULL, aod_pages_count(max_bytes) + AOD_PAGES_SPARE, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return marks == MAP_FAILED ? NULL : marks;
+}
+
+void aod_pages_marks_free(uint8_t *marks, uint64_t max_bytes) {
+  if (marks) munmap(marks, aod_pages_count(max_bytes) + AOD_PAGES_SPARE);
+}
+
+/* ---- searching ---- */
 
 uint64_t aod_pages_next_marked(const uint8_t *cards, uint64_t card, uint64_t count) {
   while (card < count && card % SCAN_BYTES != 0) {

@@ -17,6 +17,12 @@ typedef struct {
 
 uint64_t aod_pages_count(uint64_t bytes); /* cards that hold that many bytes */
 
+/* A byte, 0, for each card of a memory that may have max_bytes, and AOD_PAGES_SPARE more. Takes
+ * room only where it is written to; from the heap, each process would take some for all that it
+ * might become. NULL when the system gives no addresses. */
+uint8_t *aod_pages_marks(uint64_t max_bytes);
+void aod_pages_marks_free(uint8_t *marks, uint64_t max_bytes); /* NULL is allowed */
+
 /* The first card of the image, from `card` on, that may have changed since the mark (set when the
  * image begins); beyond the image when there is none. */
 uint64_t aod_pages_next_changed(aod_pages_t pages, uint64_t card);
