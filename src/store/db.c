@@ -6,6 +6,7 @@
 
 #include "base/latch.h"
 #include "base/log.h"
+#include "store/wal.h"
 
 enum { STATEMENTS_MAX = 64, GROUP_MAX = 1000, BUSY_TIMEOUT_MS = 10000 };
 
@@ -68,7 +69,7 @@ static int connection_open(const char *path, aod_db_connection_t **out, aod_erro
   aod_db_connection_t *connection = aod_alloc(sizeof *connection);
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   int code = AOD_OK;
-  if (sqlite3_open_v2(path, &connection->sqlite, flags, NULL) != SQLITE_OK)
+  if (sqlite3_open_v2(path, &connection->sqlite, flags, aod__wal_vfs()) != SQLITE_OK)
     code = aod_fail(err, AOD_EIO, "cannot open database %s: %s", path,
                     sqlite3_errmsg(connection->sqlite));
   if (code == AOD_OK) sqlite3_busy_timeout(connection->sqlite, BUSY_TIMEOUT_MS);
