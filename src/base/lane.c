@@ -104,19 +104,24 @@ void aod_pool_post(aod_pool_t *pool, aod_task_t *task) {
 
 /* ---- lane ---- */
 
-static void take_turn(aod_task_t *turn) {
-  aod_lane_t *lane = (aod_lane_t *)((char *)turn - offsetof(aod_lane_t, turn));
+/* What came meanwhile takes its turn on a thread of the pool. */
+static void end_turn(aod_lane_t *lane) {
   aod_pool_t *pool = lane->pool;
-  pthread_mutex_lock(&pool->lock);
-  aod_task_t *task = pop(&lane->first, &lane->last);
-  pthread_mutex_unlock(&pool->lock);
-  task->run(task);
   pthread_mutex_lock(&pool->lock);
   if (lane->first)
     post_locked(pool, &lane->turn);
   else
     lane->scheduled = false;
   pthread_mutex_unlock(&pool->lock);
+}
+
+static void take_turn(aod_task_t *turn) {
+  aod_lane_t *lane = (aod_lane_t *)((char *)turn - offsetof(aod_lane_t, turn));
+  pthread_mutex_lock(&lane->pool->lock);
+  aod_task_t *task = pop(&lane->first, &lane->last);
+  pthread_mutex_unlock(&lane->pool->lock);
+  task->run(task);
+  end_turn(lane);
 }
 
 void aod_lane_init(aod_lane_t *lane, aod_pool_t *pool) {
@@ -132,6 +137,19 @@ void aod_lane_post(aod_lane_t *lane, aod_task_t *task) {
     post_locked(pool, &lane->turn);
   }
   pthread_mutex_unlock(&pool->lock);
+}
+
+void aod_lane_run(aod_lane_t *lane, aod_task_t *task) {
+  pthread_mutex_lock(&lane->pool->lock);
+  bool idle = !lane->scheduled;
+  if (idle)
+    lane->scheduled = true;
+  else
+    push(&lane->first, &lane->last, task);
+  pthread_mutex_unlock(&lane->pool->lock);
+  if (!idle) return;
+  task->run(task);
+  end_turn(lane);
 }
 
 bool aod_lane_idle(aod_lane_t *lane) {

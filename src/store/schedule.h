@@ -3,7 +3,8 @@
  *
  * Invariants, kept by the database itself: nonces of a process run from 0 without gap; an item is
  * scheduled at most once in the whole store; an assignment id occurs once; a de-duplication hash
- * occurs once in a process. Appends of one process must be submitted in nonce order. */
+ * occurs once in a process. Appends of one process must be submitted in nonce order, and their
+ * timestamps must increase. */
 #ifndef AOD_STORE_SCHEDULE_H
 #define AOD_STORE_SCHEDULE_H
 
@@ -62,6 +63,9 @@ int aod_schedule_at(aod_schedule_t *schedule, const uint8_t *process, uint64_t n
 /* By item id or by assignment id. */
 int aod_schedule_find(aod_schedule_t *schedule, const uint8_t *id, aod_arena_t *arena,
                       aod_record_t *record, aod_error_t *err);
+/* By item id alone, which is half the work. */
+int aod_schedule_find_item(aod_schedule_t *schedule, const uint8_t *id, aod_arena_t *arena,
+                           aod_record_t *record, aod_error_t *err);
 /* By de-duplication hash within a process. */
 int aod_schedule_find_dedupe(aod_schedule_t *schedule, const uint8_t *process,
                              const uint8_t dedupe[AOD_DEDUPE_BYTES], aod_arena_t *arena,

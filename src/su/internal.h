@@ -22,6 +22,7 @@ typedef struct {
 struct aod_su {
   aod_schedule_t *schedule;
   const aod_signer_t *signer;
+  bool signs_quickly; /* in tens of microseconds: posters may order themselves */
   const aod_gateway_t *gateway;
   aod_scheduler_t interface;
   aod_pool_t *pool;      /* orders and signs: as wide as the machine */

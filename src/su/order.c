@@ -144,7 +144,7 @@ static int find_stored(job_t *job, const aod_record_t *record, aod_record_t *sto
   aod_schedule_t *schedule = job->su->schedule;
   int code = AOD_ENOTFOUND;
   if (record->item.len)
-    code = aod_schedule_find(schedule, record->message_id, &job->arena, stored, NULL);
+    code = aod_schedule_find_item(schedule, record->message_id, &job->arena, stored, NULL);
   if (code == AOD_ENOTFOUND && record->has_dedupe)
     code = aod_schedule_find_dedupe(schedule, record->process, record->dedupe, &job->arena, stored,
                                     NULL);
@@ -298,10 +298,12 @@ void aod__su_post(void *context, aod_post_t *post) {
                       : job->is_process ? job->item.id
                                         : job->item.target.ptr;
   job->process = process_of(su, id, job->is_process);
-  if (job->process)
-    aod_lane_post(&job->process->lane, &job->task);
-  else
+  if (!job->process)
     refuse(job, AOD_ENOTFOUND, "Process not found");
+  else if (su->signs_quickly)
+    aod_lane_run(&job->process->lane, &job->task);
+  else
+    aod_lane_post(&job->process->lane, &job->task);
 }
 
 /* ---- the time ---- */

@@ -1,10 +1,12 @@
 #include <stdlib.h>
 
+#include "arweave/scheme.h"
 #include "su/internal.h"
 
 int aod_su_open(aod_su_t **out, const aod_su_options_t *options, aod_error_t *err) {
   aod_su_t *su = aod_alloc(sizeof *su);
   su->signer = options->signer;
+  su->signs_quickly = aod_signer_type(options->signer) != AOD_SCHEME_ARWEAVE;
   su->gateway = options->gateway;
   su->metrics_enabled = options->metrics;
   su->interface = (aod_scheduler_t){.context = su,

@@ -30,14 +30,15 @@ static void run_numbered(aod_task_t *task) {
 
 static aod_lane_t lanes[LANES];
 
-/* Each poster fills two lanes, so that tasks of one lane are posted in order. */
+/* Each poster fills two lanes, so that tasks of one lane are posted in order. It runs a third of
+ * them itself, if it may. */
 static void *post_numbered(void *argument) {
   int poster = (int)(intptr_t)argument;
   for (int number = 1; number <= TASKS; number++) {
     for (int lane = poster; lane < LANES; lane += POSTERS) {
       numbered_t *mine = aod_alloc(sizeof *mine);
       *mine = (numbered_t){.task = {.run = run_numbered}, .lane = lane, .number = number};
-      aod_lane_post(&lanes[lane], &mine->task);
+      (number % 3 ? aod_lane_post : aod_lane_run)(&lanes[lane], &mine->task);
     }
   }
   return NULL;
@@ -55,6 +56,33 @@ static void a_lane_runs_one_task_at_a_time_in_order(void **state) {
   assert_int_equal(runs, LANES * TASKS);
   assert_int_equal(overlaps, 0);
   assert_int_equal(disorders, 0);
+}
+
+typedef struct {
+  aod_task_t task;
+  aod_lane_t *lane;
+  aod_task_t *inner; /* run from within */
+  pthread_t thread;
+} noting_t;
+
+static void run_and_note_thread(aod_task_t *task) {
+  noting_t *noting = (noting_t *)task;
+  noting->thread = pthread_self();
+  if (noting->inner) aod_lane_run(noting->lane, noting->inner);
+}
+
+static void an_idle_lane_runs_its_task_on_the_caller_s_thread(void **state) {
+  (void)state;
+  aod_pool_t *pool = aod_pool_open("test", 1);
+  aod_lane_t lane;
+  aod_lane_init(&lane, pool);
+  noting_t inner = {.task = {.run = run_and_note_thread}};
+  noting_t outer = {.task = {.run = run_and_note_thread}, .lane = &lane, .inner = &inner.task};
+  aod_lane_run(&lane, &outer.task);
+  assert_true(pthread_equal(outer.thread, pthread_self()));
+  aod_pool_close(
+      pool); /* the lane was busy with the outer one, so the inner one came to the pool */
+  assert_true(inner.thread && !pthread_equal(inner.thread, pthread_self()));
 }
 
 /* ---- fairness: one thread, a gate that holds it until everything is queued ---- */
@@ -142,6 +170,7 @@ static void an_idle_pool_closes(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_lane_runs_one_task_at_a_time_in_order),
+      TEST(an_idle_lane_runs_its_task_on_the_caller_s_thread),
       TEST(lanes_take_turns),
       TEST(closing_runs_what_tasks_post_meanwhile),
       TEST(an_idle_pool_closes),

@@ -254,6 +254,11 @@ static void ranges_have_inclusive_bounds_and_a_limit(void **state) {
   check_range(AOD_BY_TIMESTAMP, 1010, 1030, 100, "1 2 3 ");
   check_range(AOD_BY_TIMESTAMP, 1011, 1029, 100, "2 ");
   check_range(AOD_BY_TIMESTAMP, 0, INT64_MAX, 3, "0 1 2 ");
+  check_range(AOD_BY_TIMESTAMP, 1040, 1040, 100, "4 ");
+  check_range(AOD_BY_TIMESTAMP, 1041, INT64_MAX, 100, "");
+  check_range(AOD_BY_TIMESTAMP, 0, 999, 100, "");
+  check_range(AOD_BY_TIMESTAMP, INT64_MIN, 1000, 100, "0 ");
+  check_range(AOD_BY_TIMESTAMP, 1030, 1010, 100, "");
 }
 
 static void long_ranges_grow(void **state) {
