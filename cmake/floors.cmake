@@ -80,3 +80,12 @@ function(aod_fuzz_targets)
     target_link_options(fuzz_${short} PRIVATE -fsanitize=fuzzer)
   endforeach()
 endfunction()
+
+# The program that runs modules for test/differential, in builds with tests and in those for fuzzing.
+function(aod_differential_runner)
+  add_executable(differential_run ${CMAKE_SOURCE_DIR}/test/differential/run.c)
+  target_link_libraries(differential_run PRIVATE aod_vm)
+  if(AOD_FUZZ)
+    target_link_options(differential_run PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
