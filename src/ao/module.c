@@ -78,14 +78,21 @@ static int check_limits(const aod_tags_t *module, const aod_tags_t *process, aod
   return AOD_OK;
 }
 
-/* WeaveDrive is the one extension there is. aod knows it and answers its calls without a drive, as
- * the reference does for a module that asks for none. */
-static int check_extensions(const aod_tags_t *tags, aod_slice_t id, aod_error_t *err) {
-  for (size_t i = 0; i < tags->count; i++)
-    if (aod_slice_is(tags->list[i].name, "Extension") &&
-        !aod_slice_is(tags->list[i].value, "WeaveDrive"))
-      return aod_fail(err, AOD_EUNSUPPORTED,
-                      "Module Extensions for module \"%.*s\" are not supported", AOD_ARG(id));
+int aod_module_refuse_extensions(aod_slice_t id, aod_error_t *err) {
+  return aod_fail(err, AOD_EUNSUPPORTED, "Module Extensions for module \"%.*s\" are not supported",
+                  AOD_ARG(id));
+}
+
+/* WeaveDrive is the one extension there is. */
+static int check_extensions(const aod_tags_t *tags, aod_slice_t id, aod_module_terms_t *terms,
+                            aod_error_t *err) {
+  for (size_t i = 0; i < tags->count; i++) {
+    if (!aod_slice_is(tags->list[i].name, "Extension")) continue;
+    if (!aod_slice_is(tags->list[i].value, "WeaveDrive"))
+      return aod_module_refuse_extensions(id, err);
+    terms->extended = true;
+  }
+  terms->needs_drive = aod_slice_is(terms->format, "wasm64-unknown-emscripten-draft_2024_02_15");
   return AOD_OK;
 }
 
@@ -101,6 +108,6 @@ int aod_module_check(const aod_tags_t *module_tags, aod_slice_t module_id,
                     AOD_ARG(module_id));
   terms->format = aod_slice_trim(terms->format);
   code = check_limits(module_tags, process_tags, process_id, terms, err);
-  if (code == AOD_OK) code = check_extensions(module_tags, module_id, err);
+  if (code == AOD_OK) code = check_extensions(module_tags, module_id, terms, err);
   return code;
 }

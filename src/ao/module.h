@@ -10,6 +10,8 @@ typedef struct {
   aod_slice_t format; /* the Module-Format, trimmed */
   uint64_t memory_limit_bytes;
   uint64_t compute_limit;
+  bool extended;    /* it has the tag Extension: WeaveDrive */
+  bool needs_drive; /* its format comes with a drive, tag or not */
 } aod_module_terms_t;
 
 #define AOD_MEMORY_LIMIT_MAX  ((uint64_t)1 << 30)
@@ -21,6 +23,9 @@ typedef struct {
 int aod_module_check(const aod_tags_t *module_tags, aod_slice_t module_id,
                      const aod_tags_t *process_tags, aod_slice_t process_id,
                      aod_module_terms_t *terms, aod_error_t *err);
+
+/* AOD_EUNSUPPORTED, for an operator who supports no extensions. */
+int aod_module_refuse_extensions(aod_slice_t id, aod_error_t *err);
 
 bool aod_module_format_known(aod_slice_t format); /* white space around it is ignored */
 

@@ -98,10 +98,31 @@ typedef struct {
   size_t count;
 } aod_block_list_t;
 
+/* What transactions and data items may be searched for: those of one of `owners` (addresses, as
+ * texts; none: nothing fits) that have all of `tags`, in a block of at most `max_block`. */
+typedef struct {
+  const aod_slice_t *owners;
+  size_t owner_count;
+  aod_tags_t tags;
+  uint64_t max_block; /* UINT64_MAX: any, or none yet */
+  size_t limit;
+} aod_gateway_query_t;
+
+typedef struct {
+  uint8_t id[32];
+  aod_tags_t tags;
+} aod_found_t;
+
+typedef struct {
+  aod_found_t *list;
+  size_t count;
+} aod_found_list_t;
+
 typedef struct {
   void *context;
-  /* A transaction or data item by id: everything but `raw` is filled; owner, signature and anchor
-   * may be empty where the gateway does not know them. AOD_ENOTFOUND. */
+  /* A transaction or data item by id, what it says verified by its signature: everything but `raw`
+   * is filled; owner, signature and anchor may be empty where the gateway does not know them.
+   * AOD_ENOTFOUND. */
   int (*find)(void *context, const uint8_t id[32], aod_arena_t *arena, aod_item_t *item,
               aod_error_t *err);
   /* Store signed items for good; storing one again is no error. Blocks until all are on disk. */
@@ -113,6 +134,19 @@ typedef struct {
   /* Blocks from a height on, ascending, at most `limit`; those made before the call are there. */
   int (*blocks)(void *context, uint64_t from_height, size_t limit, aod_arena_t *arena,
                 aod_block_list_t *list, aod_error_t *err);
+  /* What fits a query, the newest first. With a bound on blocks, nothing is an answer only from a
+   * gateway that knows all blocks up to it. What is found is what a gateway says: see `find`. */
+  int (*query)(void *context, const aod_gateway_query_t *query, aod_arena_t *arena,
+               aod_found_list_t *list, aod_error_t *err);
+  /* Append what an Arweave node answers to GET /tx/<id> and GET /block/height/<height>: JSON.
+   * AOD_ENOTFOUND. */
+  int (*transaction)(void *context, const uint8_t id[32], aod_buf_t *json, aod_error_t *err);
+  int (*block)(void *context, uint64_t height, aod_buf_t *json, aod_error_t *err);
+  /* The data of a transaction or data item: how many bytes it has (AOD_ENOTFOUND), and `len` of
+   * them, all within. */
+  int (*size)(void *context, const uint8_t id[32], uint64_t *bytes, aod_error_t *err);
+  int (*read)(void *context, const uint8_t id[32], uint64_t from, uint8_t *to, size_t len,
+              aod_error_t *err);
 } aod_gateway_t;
 
 #endif

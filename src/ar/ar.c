@@ -158,6 +158,11 @@ int aod_ar_data(aod_ar_t *ar, const aod_ar_item_t *item, aod_buf_t *data, aod_er
   return aod__index_data(ar, item, 0, item->data_len, data, err);
 }
 
+int aod_ar_data_range(aod_ar_t *ar, const aod_ar_item_t *item, uint64_t from, uint64_t len,
+                      aod_buf_t *data, aod_error_t *err) {
+  return aod__index_data(ar, item, from, len, data, err);
+}
+
 int aod_ar_height(aod_ar_t *ar, int64_t *height, aod_error_t *err) {
   aod_ar_block_t newest;
   int code = aod__index_newest_block(ar, &newest, err);

@@ -12,6 +12,7 @@
 #ifndef AOD_AR_AR_H
 #define AOD_AR_AR_H
 
+#include "ao/units.h"
 #include "arweave/item.h"
 #include "arweave/signer.h"
 #include "base/arena.h"
@@ -108,6 +109,17 @@ int aod_ar_find(aod_ar_t *ar, const uint8_t id[AOD_ID_BYTES], aod_arena_t *arena
                 aod_ar_item_t *item, aod_error_t *err);
 /* Append the item's data. */
 int aod_ar_data(aod_ar_t *ar, const aod_ar_item_t *item, aod_buf_t *data, aod_error_t *err);
+/* Append `len` bytes of it from `from` on, all within. */
+int aod_ar_data_range(aod_ar_t *ar, const aod_ar_item_t *item, uint64_t from, uint64_t len,
+                      aod_buf_t *data, aod_error_t *err);
+/* What fits the query, the newest first, in the arena. */
+int aod_ar_search(aod_ar_t *ar, const aod_gateway_query_t *query, aod_arena_t *arena,
+                  aod_found_list_t *list, aod_error_t *err);
+/* Append the JSON of GET /tx/:id and GET /block/height/:height. AOD_ENOTFOUND, also for what is no
+ * transaction of the base layer, and while it is in no block. */
+int aod_ar_transaction_json(aod_ar_t *ar, const uint8_t id[AOD_ID_BYTES], aod_buf_t *json,
+                            aod_error_t *err);
+int aod_ar_block_json(aod_ar_t *ar, uint64_t height, aod_buf_t *json, aod_error_t *err);
 int aod_ar_height(aod_ar_t *ar, int64_t *height, aod_error_t *err);
 /* Blocks from a height on, ascending, at most `limit`; every block whose time has passed is there.
  */

@@ -95,20 +95,37 @@ static void write_block(aod_buf_t *json, const aod_ar_block_t *block, aod_slice_
   aod_buf_text(json, "]}");
 }
 
+/* Append a block that was looked up with this outcome. */
+static int append_block(aod_ar_t *ar, int code, const aod_ar_block_t *block, aod_buf_t *json,
+                        aod_error_t *err) {
+  aod_buf_t ids = {0};
+  if (code == AOD_OK) code = aod__index_block_txs(ar, block->height, &ids, err);
+  if (code == AOD_OK) write_block(json, block, aod_buf_slice(&ids));
+  aod_buf_free(&ids);
+  return code;
+}
+
+int aod_ar_block_json(aod_ar_t *ar, uint64_t height, aod_buf_t *json, aod_error_t *err) {
+  aod_ar_block_t block;
+  if (height > INT64_MAX) return aod_fail(err, AOD_ENOTFOUND, "Block not found.");
+  int code = aod__index_block_at(ar, (int64_t)height, &block, err);
+  return append_block(ar, code, &block, json, err);
+}
+
+static void respond_json(aod_request_t *request, int code, aod_buf_t *json, aod_error_t *err) {
+  if (code == AOD_OK)
+    aod_respond_buf(request, 200, "application/json", json);
+  else if (code == AOD_ENOTFOUND)
+    aod_respond_error(request, 404, "Block not found.");
+  else
+    aod__ar_respond_failure(request, err);
+}
+
 /* Answer with a block that was looked up with this outcome. */
 static void respond_block(aod_request_t *request, aod_ar_t *ar, int code,
                           const aod_ar_block_t *block, aod_error_t *err) {
-  aod_buf_t ids = {0}, json = {0};
-  if (code == AOD_OK) code = aod__index_block_txs(ar, block->height, &ids, err);
-  if (code == AOD_OK) {
-    write_block(&json, block, aod_buf_slice(&ids));
-    aod_respond_buf(request, 200, "application/json", &json);
-  } else if (code == AOD_ENOTFOUND) {
-    aod_respond_error(request, 404, "Block not found.");
-  } else {
-    aod__ar_respond_failure(request, err);
-  }
-  aod_buf_free(&ids);
+  aod_buf_t json = {0};
+  respond_json(request, append_block(ar, code, block, &json, err), &json, err);
 }
 
 void aod__ar_get_block_current(aod_request_t *request, void *unit) {
@@ -119,15 +136,14 @@ void aod__ar_get_block_current(aod_request_t *request, void *unit) {
 }
 
 void aod__ar_get_block_at(aod_request_t *request, void *unit) {
-  aod_ar_block_t block;
   aod_error_t err;
   uint64_t height;
+  aod_buf_t json = {0};
   if (!aod_slice_to_u64(request->params[0], &height) || height > INT64_MAX) {
     aod_respond_error(request, 400, "Invalid height.");
     return;
   }
-  int code = aod__index_block_at(unit, (int64_t)height, &block, &err);
-  respond_block(request, unit, code, &block, &err);
+  respond_json(request, aod_ar_block_json(unit, height, &json, &err), &json, &err);
 }
 
 void aod__ar_get_block_by_hash(aod_request_t *request, void *unit) {

@@ -40,12 +40,10 @@ static void view_item(view_t *view) {
   memcpy(view->transaction.id, item->id, AOD_ID_BYTES);
 }
 
-static int find_view(aod_ar_t *ar, aod_slice_t id_text, aod_arena_t *arena, view_t *view,
+static int find_view(aod_ar_t *ar, const uint8_t id[AOD_ID_BYTES], aod_arena_t *arena, view_t *view,
                      aod_error_t *err) {
-  uint8_t id[AOD_ID_BYTES];
   aod__waiting_t waiting;
   *view = (view_t){0};
-  if (!aod_id_decode(id_text, id)) return aod_fail(err, AOD_ENOTFOUND, "not found");
   int code = aod_ar_find(ar, id, arena, &view->item, err);
   if (code == AOD_OK && !view->item.base_layer) return aod_fail(err, AOD_ENOTFOUND, "not found");
   if (code == AOD_OK) view_item(view);
@@ -63,8 +61,10 @@ static void respond_not_found(aod_request_t *request) {
 /* The transaction that is asked for; false when it was answered. */
 static bool request_view(aod_request_t *request, aod_ar_t *ar, view_t *view) {
   aod_error_t err;
+  uint8_t id[AOD_ID_BYTES];
   aod__ar_settle(ar);
-  int code = find_view(ar, request->params[0], &request->arena, view, &err);
+  int code = aod_id_decode(request->params[0], id) ? find_view(ar, id, &request->arena, view, &err)
+                                                   : aod_fail(&err, AOD_ENOTFOUND, "not found");
   if (code == AOD_ENOTFOUND)
     respond_not_found(request);
   else if (code != AOD_OK)
@@ -79,23 +79,38 @@ static void respond_pending(aod_request_t *request) {
 /* ---- whole ---- */
 
 /* Format 1 carries its data. */
+static int write_whole(aod_ar_t *ar, view_t *view, aod_buf_t *json, aod_error_t *err) {
+  aod_buf_t data = {0};
+  int code = AOD_OK;
+  if (view->transaction.format == 1) {
+    code = aod_ar_data(ar, &view->item, &data, err);
+    view->transaction.data = aod_buf_slice(&data);
+  }
+  if (code == AOD_OK) aod_transaction_write(&view->transaction, true, json);
+  aod_buf_free(&data);
+  return code;
+}
+
 void aod__ar_get_tx(aod_request_t *request, void *unit) {
   view_t view;
-  aod_buf_t json = {0}, data = {0};
+  aod_buf_t json = {0};
   aod_error_t err;
-  int code = AOD_OK;
   if (!request_view(request, unit, &view)) return;
-  if (view.transaction.format == 1) {
-    code = aod_ar_data(unit, &view.item, &data, &err);
-    view.transaction.data = aod_buf_slice(&data);
-  }
-  if (code == AOD_OK) {
-    aod_transaction_write(&view.transaction, true, &json);
+  if (write_whole(unit, &view, &json, &err) == AOD_OK)
     aod_respond_buf(request, 200, "application/json", &json);
-  } else {
+  else
     aod__ar_respond_failure(request, &err);
-  }
-  aod_buf_free(&data);
+}
+
+int aod_ar_transaction_json(aod_ar_t *ar, const uint8_t id[AOD_ID_BYTES], aod_buf_t *json,
+                            aod_error_t *err) {
+  view_t view;
+  aod_arena_t arena = {0};
+  int code = find_view(ar, id, &arena, &view, err);
+  if (code == AOD_OK && !is_mined(&view)) code = aod_fail(err, AOD_ENOTFOUND, "it is in no block");
+  if (code == AOD_OK) code = write_whole(ar, &view, json, err);
+  aod_arena_free(&arena);
+  return code;
 }
 
 /* Confirmations are the blocks on top of the transaction's own, as arlocal counts them; nodes count

@@ -51,6 +51,8 @@ const aod_option_t aod_units_options[] = {
      "for processes of the compute unit; the longest unused leave it (default: half of the "
      "machine's)",
      1 << 20, INT64_MAX},
+    {"--no-weavedrive", AOD_OPTION_FLAG, FIELD(no_weavedrive), NULL,
+     "the compute unit refuses modules with the tag Extension: WeaveDrive", 0, 0},
     {"--restrict-process", AOD_OPTION_LIST, FIELD(restricted), "ID",
      "the compute unit does not evaluate this process; may be given several times", 0, 0},
     {"--allow-process", AOD_OPTION_LIST, FIELD(allowed), "ID",
@@ -122,6 +124,7 @@ static int run(const aod_units_options_t *options, int64_t started_us, aod_error
                                            .modules = options->modules.values,
                                            .module_count = options->modules.count,
                                            .memory_bytes = (uint64_t)options->memory_bytes,
+                                           .no_weavedrive = options->no_weavedrive,
                                            .push = options->allow_push,
                                            .metrics = options->metrics,
                                            .upload_url = options->upload,

@@ -9,6 +9,7 @@
 
 #include "ao/units.h"
 #include "http/server.h"
+#include "store/results.h"
 #include "vm/vm.h"
 
 typedef struct aod_cu aod_cu_t;
@@ -35,8 +36,12 @@ typedef struct {
   uint64_t snapshot_messages;
   int64_t snapshot_ms;
   uint64_t memory_bytes; /* that all processes may take; the longest unused leave. 0: no limit */
-  uint8_t address[32];   /* the unit's wallet, as GET / tells it */
-  aod_vm_t *vm;          /* these three must outlive the unit */
+  bool no_extensions;    /* refuse modules that ask for WeaveDrive by a tag */
+  /* For an evaluation once more: drives answer what they answered then. NULL: what is kept in the
+   * unit's own database. Must outlive the unit. */
+  aod_results_t *answers;
+  uint8_t address[32]; /* the unit's wallet, as GET / tells it */
+  aod_vm_t *vm;        /* these three must outlive the unit */
   const aod_scheduler_t *scheduler;
   const aod_gateway_t *gateway;
   aod_cu_access_t access;

@@ -241,7 +241,9 @@ int aod__evaluate_dry(aod_process_t *process, const json_t *body, aod_arena_t *a
   aod_message_t message;
   int code = aod_message_from_dry_run(body, process->id_text, at->timestamp_ms, at->block_height,
                                       arena, &message, err);
+  process->dry_run = true;
   if (code == AOD_OK) code = run(process, &message, result, err);
+  process->dry_run = false;
   if (code == AOD_OK) aod_instance_rollback(process->instance);
   return code;
 }

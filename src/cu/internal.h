@@ -19,7 +19,9 @@ struct aod_cu {
   uint64_t snapshot_messages; /* one is due after so many messages, */
   int64_t snapshot_us;        /* or after so much work */
   bool snapshot_at_close;
-  uint64_t memory_bytes; /* the budget, 0: none */
+  uint64_t memory_bytes;  /* the budget, 0: none */
+  aod_results_t *answers; /* of drives, to earlier evaluations; NULL: in `results` */
+  bool no_extensions;
   uint8_t address[32];
   aod_vm_t *vm;
   const aod_scheduler_t *scheduler;
@@ -59,6 +61,8 @@ typedef struct {
   bool is_copy;
   aod_module_t *module; /* NULL until loaded */
   aod_instance_t *instance;
+  aod_drive_t drive;
+  bool dry_run;               /* what the drive answers now is not kept */
   aod_arena_t arena;          /* what the next four point to */
   aod_slice_t id_text, owner; /* what cron messages say */
   aod_crons_t crons;
@@ -145,6 +149,9 @@ bool aod__snapshot_restore(aod_process_t *process, const aod_instance_options_t 
 /* budget.c: in the lane */
 void aod__budget_note(aod_process_t *process);  /* it has been used */
 void aod__budget_leave(aod_process_t *process); /* it has left memory */
+
+/* drive.c: fill process->drive */
+void aod__drive_init(aod_process_t *process);
 
 /* ---- requests ---- */
 

@@ -20,6 +20,7 @@ static aod_process_t *new_process(aod_cu_t *cu, const uint8_t id[32]) {
   process->cu = cu;
   memcpy(process->id, id, 32);
   aod_lane_init(&process->lane, cu->pool);
+  aod__drive_init(process);
   return process;
 }
 
@@ -123,7 +124,9 @@ static int open_instance(aod_process_t *process, const aod_item_t *module_item,
                              &process->module, err);
   free(name);
   if (code != AOD_OK) return aod_error_prefix(err, "module %.*s", AOD_ARG(module_id));
-  aod_instance_options_t options = {.compute_limit = terms->compute_limit};
+  bool has_drive = terms->needs_drive || terms->extended;
+  aod_instance_options_t options = {.compute_limit = terms->compute_limit,
+                                    .drive = has_drive ? &process->drive : NULL};
   if (aod__snapshot_restore(process, &options, target)) return AOD_OK;
   code = aod_instance_open(process->module, &options, &process->instance, err);
   if (code == AOD_OK) return code;
@@ -175,6 +178,8 @@ static int load_from(aod_process_t *process, const aod_scheduled_t *first, aod_a
   aod_module_terms_t terms;
   code = aod_module_check(&module_item.tags, module_identity.id, &first->item.tags,
                           process_identity.id, &terms, err);
+  if (code == AOD_OK && terms.extended && process->cu->no_extensions)
+    code = aod_module_refuse_extensions(module_identity.id, err);
   aod_results_flush(process->cu->results);
   if (code == AOD_OK)
     code = aod_results_next_position(process->cu->results, process->id, &process->stored_position,

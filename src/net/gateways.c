@@ -100,6 +100,34 @@ int aod_gateways_find(aod_gateways_t *gateways, const uint8_t id[32], aod_arena_
   return code;
 }
 
+/* ---- asking ---- */
+
+static int ask_one(const aod_gateways_t *gateways, const char *url,
+                   const aod_gateways_question_t *question, aod_buf_t *answer, aod_error_t *err) {
+  size_t before = answer->len;
+  int code = aod__gateways_post(gateways, url, question->path, question->body, question->answer_max,
+                                answer, err);
+  if (code == AOD_OK && question->check) {
+    aod_slice_t all = aod_buf_slice(answer);
+    code = question->check(question->context, aod_slice_sub(all, before, all.len), err);
+  }
+  if (code != AOD_OK) answer->len = before;
+  return code;
+}
+
+int aod_gateways_ask(aod_gateways_t *gateways, const aod_gateways_question_t *question,
+                     aod_buf_t *answer, aod_error_t *err) {
+  opinion_t *opinions = aod_alloc(gateways->options.url_count * sizeof *opinions);
+  bool answered = false;
+  for (size_t i = 0; i < gateways->options.url_count && !answered; i++) {
+    opinions[i].code = ask_one(gateways, gateways->urls[i], question, answer, &opinions[i].error);
+    answered = opinions[i].code == AOD_OK;
+  }
+  int code = answered ? AOD_OK : conclude(gateways, opinions, err);
+  free(opinions);
+  return code;
+}
+
 /* ---- height ---- */
 
 static bool ask_height(const aod_gateways_t *gateways, const char *url, uint64_t *height) {

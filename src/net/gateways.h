@@ -35,6 +35,21 @@ void aod_gateways_close(aod_gateways_t *gateways); /* no call may be under way *
 int aod_gateways_find(aod_gateways_t *gateways, const uint8_t id[32], aod_arena_t *arena,
                       aod_item_t *item, aod_error_t *err);
 
+/* A question that no signature answers. */
+typedef struct {
+  const char *path; /* from the slash on */
+  aod_slice_t body; /* JSON to post; empty: GET */
+  size_t answer_max;
+  /* Is that an answer? Else the next gateway is asked. NULL: anything is. */
+  int (*check)(void *context, aod_slice_t answer, aod_error_t *err);
+  void *context;
+} aod_gateways_question_t;
+
+/* Append the first answer of a gateway that passes the check. Waits, as above. AOD_ENOTFOUND: every
+ * gateway says that there is no such thing; AOD_EUNAVAILABLE. */
+int aod_gateways_ask(aod_gateways_t *gateways, const aod_gateways_question_t *question,
+                     aod_buf_t *answer, aod_error_t *err);
+
 /* The newest block's height as last heard; asked anew when that is some seconds ago. 0: nobody has
  * answered yet. */
 uint64_t aod_gateways_height(aod_gateways_t *gateways);

@@ -51,6 +51,16 @@ int aod__gateways_get(const aod_gateways_t *gateways, const char *url, const cha
   return perform(gateways, &call, url, path, body, err);
 }
 
+int aod__gateways_post(const aod_gateways_t *gateways, const char *url, const char *path,
+                       aod_slice_t json, size_t answer_max, aod_buf_t *body, aod_error_t *err) {
+  aod_call_t call = {.answer_max = answer_max, .body = json};
+  if (json.len) {
+    call.headers[0] = "Content-Type: application/json";
+    call.headers[1] = "Accept: application/json";
+  }
+  return perform(gateways, &call, url, path, body, err);
+}
+
 /* The data of `id` into the arena. Old gateways know it by its bare id only. */
 static int get_data(const question_t *question, const char *id, aod_slice_t *data) {
   static const char *const forms[] = {"/raw/%s", "/%s"};
@@ -79,10 +89,8 @@ static const char query_format[] =
 static int query(const question_t *question, json_t **answer, const json_t **node) {
   aod_buf_t request = {0}, body = {0};
   aod_buf_printf(&request, query_format, question->id_text);
-  aod_call_t call = {.headers = {"Content-Type: application/json", "Accept: application/json"},
-                     .body = aod_buf_slice(&request),
-                     .answer_max = GRAPHQL_BYTES_MAX};
-  int code = perform(question->gateways, &call, question->url, "/graphql", &body, question->err);
+  int code = aod__gateways_post(question->gateways, question->url, "/graphql",
+                                aod_buf_slice(&request), GRAPHQL_BYTES_MAX, &body, question->err);
   *answer = NULL;
   *node = NULL;
   if (code == AOD_OK) code = aod_json_parse(aod_buf_slice(&body), answer, question->err);

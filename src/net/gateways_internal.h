@@ -24,4 +24,8 @@ int aod__gateways_fetch(const aod_gateways_t *gateways, const char *url, const u
 int aod__gateways_get(const aod_gateways_t *gateways, const char *url, const char *path,
                       size_t answer_max, aod_buf_t *body, aod_error_t *err);
 
+/* POST the JSON there; GET when it is empty. */
+int aod__gateways_post(const aod_gateways_t *gateways, const char *url, const char *path,
+                       aod_slice_t json, size_t answer_max, aod_buf_t *body, aod_error_t *err);
+
 #endif

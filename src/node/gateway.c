@@ -81,11 +81,54 @@ static int blocks(void *context, uint64_t from_height, size_t limit, aod_arena_t
   return AOD_OK;
 }
 
+/* ---- what is searched for and read by id ---- */
+
+static int query(void *context, const aod_gateway_query_t *query, aod_arena_t *arena,
+                 aod_found_list_t *list, aod_error_t *err) {
+  return aod_ar_search(((aod_direct_t *)context)->ar, query, arena, list, err);
+}
+
+static int transaction(void *context, const uint8_t id[32], aod_buf_t *json, aod_error_t *err) {
+  return aod_ar_transaction_json(((aod_direct_t *)context)->ar, id, json, err);
+}
+
+static int block(void *context, uint64_t height, aod_buf_t *json, aod_error_t *err) {
+  return aod_ar_block_json(((aod_direct_t *)context)->ar, height, json, err);
+}
+
+static int size(void *context, const uint8_t id[32], uint64_t *bytes, aod_error_t *err) {
+  aod_arena_t arena = {0};
+  aod_ar_item_t stored;
+  int code = aod_ar_find(((aod_direct_t *)context)->ar, id, &arena, &stored, err);
+  if (code == AOD_OK) *bytes = stored.data_len;
+  aod_arena_free(&arena);
+  return code;
+}
+
+static int read_data(void *context, const uint8_t id[32], uint64_t from, uint8_t *to, size_t len,
+                     aod_error_t *err) {
+  aod_ar_t *ar = ((aod_direct_t *)context)->ar;
+  aod_arena_t arena = {0};
+  aod_ar_item_t stored;
+  aod_buf_t data = {0};
+  int code = aod_ar_find(ar, id, &arena, &stored, err);
+  if (code == AOD_OK) code = aod_ar_data_range(ar, &stored, from, len, &data, err);
+  if (code == AOD_OK) memcpy(to, data.ptr, len);
+  aod_buf_free(&data);
+  aod_arena_free(&arena);
+  return code;
+}
+
 aod_gateway_t aod_gateway_direct(aod_direct_t *direct) {
   return (aod_gateway_t){.context = direct,
                          .find = find,
                          .upload = upload,
                          .height = height,
                          .confirmations = confirmations,
-                         .blocks = blocks};
+                         .blocks = blocks,
+                         .query = query,
+                         .transaction = transaction,
+                         .block = block,
+                         .size = size,
+                         .read = read_data};
 }

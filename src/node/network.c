@@ -390,6 +390,7 @@ static int open_computer(aod_network_t *network, aod_error_t *err) {
                               .snapshots_path = path_in_data(network, "snapshots.db"),
                               .snapshot_at_close = !network->home.temporary,
                               .memory_bytes = memory_budget(&network->options),
+                              .no_extensions = network->options.no_weavedrive,
                               .vm = network->vm,
                               .scheduler = network->scheduler,
                               .gateway = &network->gateway,

@@ -37,6 +37,7 @@ typedef struct {
   const char *const *gateway_urls; /* asked in this order */
   size_t gateway_count;
   const char *scheduler_url, *computer_url;
+  bool no_weavedrive; /* refuse modules that ask for it by a tag */
   /* Processes (ids) and owners (addresses) that the compute unit does or does not evaluate; an
    * empty list is no condition. */
   bool push, metrics; /* answer POST /push/:id/:number; answer GET /metrics */

@@ -121,6 +121,7 @@ static int open_cu(aod_offline_t *offline, bool anew, aod_error_t *err) {
     if (code == AOD_OK) code = make_scratch(offline, err);
     options.results_path = aod_arena_printf(&offline->arena, "%s/cu.db", offline->scratch);
     options.snapshots_path = NULL;
+    options.answers = offline->results;
   }
   return code == AOD_OK ? aod_cu_open(&offline->cu, &options, err) : code;
 }

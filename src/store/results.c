@@ -1,9 +1,7 @@
-#include "store/results.h"
-
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "store/db.h"
+#include "store/results_internal.h"
 
 enum { LATE_MS = 3600000 };
 
@@ -23,13 +21,13 @@ static const char schema[] =
 #define COLUMNS                                                                                    \
   "process, position, nonce, cron, timestamp_ms, due_ms, block_height, node, error, gas_used"
 
-struct aod_results {
-  aod_db_t *db;
-};
-
 int aod_results_open(aod_results_t **out, const char *path, aod_error_t *err) {
   aod_db_t *db;
-  int code = aod_db_open(&db, path, schema, 2, err);
+  aod_buf_t all = {0};
+  aod_buf_printf(&all, "%s;%s", schema, aod__results_notes_schema);
+  aod_buf_terminate(&all);
+  int code = aod_db_open(&db, path, (const char *)all.ptr, 3, err);
+  aod_buf_free(&all);
   if (code != AOD_OK) return code;
   *out = aod_alloc(sizeof **out);
   (*out)->db = db;
@@ -104,13 +102,17 @@ typedef struct {
   uint64_t position;
 } truncation_t;
 
+/* What begins at the position or later begins anew. */
 static int truncate_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
   const truncation_t *truncation = (truncation_t *)write;
-  sqlite3_stmt *statement =
-      aod_db_prepare(connection, "DELETE FROM result WHERE process = ? AND position >= ?");
+  sqlite3_stmt *statement = aod_db_prepare(
+      connection, "DELETE FROM result WHERE process = ?1 AND (position >= ?2 OR EXISTS"
+                  " (SELECT 1 FROM origin WHERE process = ?1 AND position >= ?2))");
   aod_db_bind(statement, 1, aod_slice(truncation->process, 32));
   aod_db_bind_int(statement, 2, (int64_t)truncation->position);
-  return aod_db_run(statement, err);
+  int code = aod_db_run(statement, err);
+  if (code != AOD_OK) return code;
+  return aod__results_forget_notes(connection, truncation->process, truncation->position, err);
 }
 
 static void truncate_done(aod_db_write_t *write) {
@@ -184,14 +186,18 @@ int aod_results_at(aod_results_t *results, const uint8_t process[32], uint64_t p
 
 int aod_results_next_position(aod_results_t *results, const uint8_t process[32], uint64_t *position,
                               aod_error_t *err) {
+#define ORIGIN "coalesce((SELECT position FROM origin WHERE process = ?1), 0)"
   aod_db_connection_t *connection = aod_db_acquire(results->db);
   sqlite3_stmt *statement =
-      aod_db_prepare(connection, "SELECT count(*), max(position) FROM result WHERE process = ?");
+      aod_db_prepare(connection, "SELECT " ORIGIN ", count(*), max(position) FROM result"
+                                 " WHERE process = ?1 AND position >= " ORIGIN);
+#undef ORIGIN
   aod_db_bind(statement, 1, aod_slice(process, 32));
   int row = aod_db_step(statement, err);
-  int64_t count = row == 1 ? sqlite3_column_int64(statement, 0) : 0;
-  bool complete = count > 0 && sqlite3_column_int64(statement, 1) == count - 1;
-  *position = complete ? (uint64_t)count : 0;
+  int64_t origin = row == 1 ? sqlite3_column_int64(statement, 0) : 0;
+  int64_t count = row == 1 ? sqlite3_column_int64(statement, 1) : 0;
+  bool complete = count > 0 && sqlite3_column_int64(statement, 2) == origin + count - 1;
+  *position = (uint64_t)(complete ? origin + count : origin);
   aod_db_reset(statement);
   aod_db_release(results->db, connection);
   return row < 0 ? row : AOD_OK;
@@ -201,7 +207,9 @@ int aod_results_has_key(aod_results_t *results, const uint8_t process[32], const
                         uint64_t nonce, aod_error_t *err) {
   aod_db_connection_t *connection = aod_db_acquire(results->db);
   sqlite3_stmt *statement = aod_db_prepare(
-      connection, "SELECT 1 FROM result WHERE process = ? AND key = ? AND nonce < ? LIMIT 1");
+      connection, "SELECT 1 FROM result WHERE process = ?1 AND key = ?2 AND nonce < ?3 UNION ALL"
+                  " SELECT 1 FROM earlier_key WHERE process = ?1 AND key = ?2 AND nonce < ?3"
+                  " LIMIT 1");
   aod_db_bind(statement, 1, aod_slice(process, 32));
   aod_db_bind(statement, 2, aod_slice(key, 32));
   aod_db_bind_int(statement, 3, (int64_t)nonce);

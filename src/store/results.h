@@ -40,7 +40,8 @@ void aod_results_close(aod_results_t *results); /* writes what was put */
 
 /* Copies everything. A second put of the same (process, position) changes nothing. */
 void aod_results_put(aod_results_t *results, const aod_evaluated_t *evaluated);
-/* Forget the evaluations of a process from a position on; in order with puts, not waited for. */
+/* Forget the evaluations of a process from a position on, and the answers they were given; all of
+ * them when they begin later. In order with puts, not waited for. */
 void aod_results_truncate(aod_results_t *results, const uint8_t process[32], uint64_t position);
 /* Wait until everything put so far can be read. */
 void aod_results_flush(aod_results_t *results);
@@ -53,14 +54,39 @@ int aod_results_get(aod_results_t *results, const uint8_t process[32], uint64_t 
 /* The evaluation at a position; has_key and key are not read. AOD_ENOTFOUND. */
 int aod_results_at(aod_results_t *results, const uint8_t process[32], uint64_t position,
                    aod_arena_t *arena, aod_evaluated_t *evaluated, aod_error_t *err);
-/* The position after the last stored one, so that all below it can be read; 0 when none is stored
- * or one is missing, which a full disk can bring about. */
+/* The position after the last stored one, so that all below it, down to the origin, can be read;
+ * the origin itself when none is stored or one is missing, which a full disk can bring about. */
 int aod_results_next_position(aod_results_t *results, const uint8_t process[32], uint64_t *position,
                               aod_error_t *err);
 /* Was a record with this key and a nonce below `nonce` evaluated? 1: yes, 0: no, negative AOD_E*.
  */
 int aod_results_has_key(aod_results_t *results, const uint8_t process[32], const uint8_t key[32],
                         uint64_t nonce, aod_error_t *err);
+
+/* ---- beside the results; written in order with them, not waited for ---- */
+
+/* What a drive answered to the message that was evaluated at a position, by the hash of the
+ * question, so that whoever evaluates it again answers the same. A second put changes nothing.
+ * AOD_ENOTFOUND. */
+void aod_results_put_answer(aod_results_t *results, const uint8_t process[32], uint64_t position,
+                            const uint8_t question[32], bool yes);
+int aod_results_get_answer(aod_results_t *results, const uint8_t process[32], uint64_t position,
+                           const uint8_t question[32], bool *yes, aod_error_t *err);
+
+/* Where the results of a process begin that was begun from a checkpoint. */
+typedef struct {
+  uint8_t checkpoint[32];
+  uint64_t position; /* of the first evaluation after it */
+} aod_origin_t;
+
+void aod_results_put_origin(aod_results_t *results, const uint8_t process[32],
+                            const aod_origin_t *origin);
+/* AOD_ENOTFOUND: at 0, as usual. */
+int aod_results_origin(aod_results_t *results, const uint8_t process[32], aod_origin_t *origin,
+                       aod_error_t *err);
+/* The key of a record before the origin, for aod_results_has_key. In the order of nonces. */
+void aod_results_put_earlier_key(aod_results_t *results, const uint8_t process[32],
+                                 const uint8_t key[32], uint64_t nonce);
 
 /* A page of the evaluations without Error. */
 typedef struct {

@@ -197,7 +197,7 @@ int aod_instance_restore(aod_module_t *module, const aod_instance_options_t *opt
     aod_instance_close(instance);
     return rc;
   }
-  aod_instance_mark(instance);
+  if (!source->unmarked) aod_instance_mark(instance);
   *instance_out = instance;
   return AOD_OK;
 }

@@ -118,6 +118,7 @@ typedef struct {
   int (*read_page)(void *context, size_t index, uint8_t bytes[AOD_INSTANCE_PAGE_BYTES],
                    aod_error_t *err);
   void *context;
+  bool unmarked; /* these pages count as changed: the mark stays where the module begins */
 } aod_instance_source_t;
 
 /* As aod_instance_open, but go on with what `source` holds. Its fields are checked: AOD_EINPUT when

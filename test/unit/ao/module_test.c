@@ -90,6 +90,25 @@ static aod_tags_t with(const char *name, const char *value) {
   return tags;
 }
 
+static void a_drive_comes_with_the_format_or_the_tag(void **state) {
+  (void)state;
+  aod_tags_t plain = good_tags(), extended = with("Extension", "WeaveDrive");
+  aod_tags_t always = with("Module-Format", "wasm64-unknown-emscripten-draft_2024_02_15");
+  aod_tags_t metered = with("Module-Format", "wasm64-unknown-emscripten-draft_2024_10_16-metering");
+  const struct {
+    const aod_tags_t *tags;
+    bool extended, needs_drive;
+  } cases[] = {{&plain, false, false},
+               {&extended, true, false},
+               {&always, false, true},
+               {&metered, false, false}};
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    check_ok(check(cases[i].tags, (aod_tags_t){0}), &err);
+    assert_int_equal(terms.extended, cases[i].extended);
+    assert_int_equal(terms.needs_drive, cases[i].needs_drive);
+  }
+}
+
 static void what_does_not_run_here_is_refused_with_the_references_texts(void **state) {
   (void)state;
   static const struct {
@@ -144,6 +163,7 @@ int main(void) {
       MODULE_TEST(formats_are_those_of_the_network),
       MODULE_TEST(terms_come_from_the_module),
       MODULE_TEST(the_process_overrides_limits),
+      MODULE_TEST(a_drive_comes_with_the_format_or_the_tag),
       MODULE_TEST(what_does_not_run_here_is_refused_with_the_references_texts),
       MODULE_TEST(encodings_are_looked_at_before_the_format),
       MODULE_TEST(weavedrive_is_a_known_extension),
