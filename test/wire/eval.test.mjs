@@ -1,29 +1,18 @@
 // aod eval: the recorded scripts give the recorded results, gas and memory; and what it says when
 // something is wrong with a script.
 //
-// Modules are looked for in $AOD_MODULES, else build/modules. Scripts whose module is missing are
-// skipped, as are those that take minutes to compile unless AOD_SLOW_TESTS is set.
+// Scripts whose module is missing are skipped, as are those that take minutes to compile unless
+// AOD_SLOW_TESTS is set.
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
-import { program, root, temporaryFolder } from './support/network.mjs'
+import { aodEval, env, missing, moduleFile, recordedLines, scriptFile, textOf as text } from './support/eval.mjs'
+import { program, temporaryFolder } from './support/network.mjs'
 
-const modules = process.env.AOD_MODULES ?? join(dirname(program), 'modules')
-const moduleFile = (name) => join(modules, `${name}.wasm`)
-const scriptFile = (name) => join(root, 'test/vectors/eval', `${name}.jsonl`)
 const folder = temporaryFolder()
-// the unit tests compile the same modules
-const env = { ...process.env, AOD_CACHE: join(dirname(program), 'modules-cache') }
-
-const linesOf = (text) => text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
-
-function aodEval(args, input = '') {
-  const { status, stdout, stderr } = spawnSync(program, ['eval', ...args], { input, env, maxBuffer: 1 << 28 })
-  return { code: status, out: stdout.toString(), err: stderr.toString(), lines: linesOf(stdout.toString()) }
-}
 
 // ---- recorded scripts ----
 
@@ -66,10 +55,9 @@ function compare(line, got) {
 
 describe('recorded scripts', () => {
   for (const { name, module = name, slow } of scripts) {
-    const skip = !existsSync(moduleFile(module)) ? `${module}.wasm is not in ${modules}`
-      : slow && !process.env.AOD_SLOW_TESTS && 'compiling it takes minutes; set AOD_SLOW_TESTS'
+    const skip = missing(module) || (slow && !process.env.AOD_SLOW_TESTS && 'compiling it takes minutes; set AOD_SLOW_TESTS')
     test(name, { skip }, () => {
-      const recorded = linesOf(readFileSync(scriptFile(name), 'utf8'))
+      const recorded = recordedLines(name)
       const run = aodEval(['--module', moduleFile(module), '--messages', scriptFile(name), '--state'])
       assert.equal(run.code, 0, run.err)
       assert.equal(run.lines.length, recorded.length)
@@ -80,9 +68,8 @@ describe('recorded scripts', () => {
 
 // ---- options and errors ----
 
-const [boot, ...later] = linesOf(readFileSync(scriptFile('process'), 'utf8'))
-const text = (...lines) => lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join('')
-const skip = !existsSync(moduleFile('process')) && `process.wasm is not in ${modules}`
+const [boot, ...later] = recordedLines('process')
+const skip = missing('process')
 const processArgs = ['--module', moduleFile('process')]
 
 describe('what a script may be', { skip }, () => {
@@ -131,7 +118,7 @@ describe('what is wrong is told, with its line', { skip }, () => {
     ['no object', text(boot, '[]'), 2, /stdin line 2: not a JSON object/],
     ['no msg', text(boot, { env: {} }), 2, /stdin line 2: the member msg is no object/],
     ['no env', text({ msg: {} }), 2, /stdin line 1: the member env is no object/],
-    ['an unknown format', text({ ...boot, format: 'wasm128' }), 4, /line 1: .*"wasm128" is not supported/],
+    ['H2 an unknown format', text({ ...boot, format: 'wasm128' }), 4, /line 1: .*"wasm128" is not supported/],
   ]
   for (const [name, input, code, pattern] of cases) {
     test(name, () => {
@@ -159,8 +146,8 @@ describe('what is wrong is told, with its line', { skip }, () => {
     assert.match(run.err, /broken\.wasm.*byte \d+/)
   })
 
-  test('a module with SIMD in a metering format',
-    { skip: !existsSync(moduleFile('sqlite')) && 'sqlite.wasm is not there' }, () => {
+  test('H55 a module with SIMD in a metering format',
+    { skip: missing('sqlite') }, () => {
       const format = 'wasm64-unknown-emscripten-draft_2024_10_16-metering'
       const run = aodEval(['--module', moduleFile('sqlite'), '--format', format], text(boot))
       assert.equal(run.code, 4)

@@ -12,6 +12,10 @@
 //     (func (export "_emscripten_stack_alloc") (param i64) (result i64)
 //       (global.set $sp (i64.and (i64.sub (global.get $sp) (local.get 0)) (i64.const -16))) (global.get $sp))
 //     (func (export "handle") (param i64 i64) (result i64) (i64.const 1024)))
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryFolder } from './network.mjs'
 
 const bytes = (...lines) => Buffer.from(lines.join(''), 'base64')
 
@@ -31,3 +35,45 @@ export const smallest32 = bytes(
   'ZQAGCjAHAwABCwMAAQsFAEGAIAsEACMACwYAIAAkAAsOACMAIABrQXBxJAAjAAsFAEGACAsLXQEAQYAIC1Z7Im9rIjp0cnVlLCJyZXNwb25zZSI6eyJPdXRw',
   'dXQiOiJtZXRlcmVkIiwiTWVzc2FnZXMiOltdLCJTcGF3bnMiOltdLCJBc3NpZ25tZW50cyI6W119fQ==',
 )
+
+// ---- modules for one question ----
+
+// What a format wants exported, by which names, besides the memory, the table and `handle`.
+const stack = { get: 'emscripten_stack_get_current', set: '_emscripten_stack_restore', alloc: '_emscripten_stack_alloc' }
+const oldStack = { get: 'stackSave', set: 'stackRestore', alloc: 'stackAlloc', main: 'main' }
+const common = { memory: 'memory', table: '__indirect_function_table', none: '__wasm_call_ctors', handle: 'handle' }
+const ends = { init: 'emscripten_stack_init', end: 'emscripten_stack_get_end' }
+const exportsOf = {
+  'wasm32-unknown-emscripten': { memory: 'E', none: 'F', handle: 'G', main: 'H', table: 'I', get: 'M', set: 'N', alloc: 'O' },
+  'wasm32-unknown-emscripten2': { ...common, ...ends, ...oldStack },
+  'wasm32-unknown-emscripten3': { ...common, ...ends, ...oldStack },
+}
+
+// A module of a format that answers every message with the Output "smallest", once it has done its
+// work; `imports` and `work` are WebAssembly text.
+export function moduleOf(format, { imports = '', work = '' } = {}) {
+  const p = format.startsWith('wasm64') ? 'i64' : 'i32'
+  const names = exportsOf[format] ?? { ...common, ...ends, ...stack }
+  const reply = JSON.stringify({ ok: true, response: { Output: 'smallest', Messages: [], Spawns: [], Assignments: [] } })
+  const exported = Object.entries(names).map(([what, name]) =>
+    `(export "${name}" (${{ memory: 'memory', table: 'table' }[what] ?? 'func'} $${what}))`)
+  return assemble(`(module ${imports}
+    (memory $memory ${p === 'i64' ? 'i64' : ''} 96 100) (table $table 1 1 funcref)
+    (global $sp (mut ${p}) (${p}.const 1048576)) ${exported.join(' ')}
+    (data (${p}.const 1024) "${reply.replaceAll('"', '\\"')}")
+    (func $none) (func $init)
+    (func $main (param i32 ${p}) (result i32) (i32.const 0))
+    (func $end (result ${p}) (${p}.const 4096))
+    (func $get (result ${p}) (global.get $sp))
+    (func $set (param ${p}) (global.set $sp (local.get 0)))
+    (func $alloc (param ${p}) (result ${p})
+      (global.set $sp (${p}.and (${p}.sub (global.get $sp) (local.get 0)) (${p}.const -16))) (global.get $sp))
+    (func $handle (param ${p} ${p}) (result ${p}) ${work} (${p}.const 1024)))`)
+}
+
+function assemble(text) {
+  const [source, binary] = ['module.wat', 'module.wasm'].map((name) => join(temporaryFolder(), name))
+  writeFileSync(source, text)
+  execFileSync('wasm-as', ['--all-features', source, '-o', binary])
+  return readFileSync(binary)
+}
