@@ -36,7 +36,9 @@ const aod_option_t aod_units_options[] = {
     {"--gateway-url", AOD_OPTION_LIST, FIELD(gateway_urls), "URL",
      "an Arweave gateway, where none is served here; may be given several times", 0, 0},
     {"--scheduler-url", AOD_OPTION_TEXT, FIELD(scheduler_url), "URL",
-     "the scheduler, where none is served here", 0, 0},
+     "the scheduler, where none is served here (default: that of each process, which its wallet "
+     "has announced on Arweave)",
+     0, 0},
     {"--computer-url", AOD_OPTION_TEXT, FIELD(computer_url), "URL",
      "the compute unit, where none is served here", 0, 0},
     {"--announce-url", AOD_OPTION_TEXT, FIELD(announce_url), "URL",
@@ -172,8 +174,8 @@ int aod_command_serve(int argc, char **argv) {
 }
 
 int aod_command_mu(int argc, char **argv) {
-  return serve("mu", "Serve a messenger. It needs --gateway-url, --scheduler-url, --computer-url.",
-               "mu", argc, argv);
+  return serve("mu", "Serve a messenger. It needs --gateway-url and --computer-url.", "mu", argc,
+               argv);
 }
 
 int aod_command_su(int argc, char **argv) {
@@ -181,6 +183,5 @@ int aod_command_su(int argc, char **argv) {
 }
 
 int aod_command_cu(int argc, char **argv) {
-  return serve("cu", "Serve a compute unit. It needs --gateway-url and --scheduler-url.", "cu",
-               argc, argv);
+  return serve("cu", "Serve a compute unit. It needs --gateway-url.", "cu", argc, argv);
 }

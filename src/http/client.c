@@ -129,6 +129,9 @@ static void read_outcome(transfer_t *transfer, CURLcode result) {
   curl_off_t retry_after_s = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+  char *redirect = NULL;
+  curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect);
+  if (call->redirect && redirect) aod_buf_append(call->redirect, aod_text(redirect));
   call->status = (int)status;
   call->retry_after_s = retry_after_s;
   call->code = result == CURLE_OK ? AOD_OK : fail_transfer(transfer, result);

@@ -21,10 +21,11 @@ struct aod_call {
   const char *url;
   const char *headers[AOD_CALL_HEADERS_MAX]; /* "Name: value", up to the first NULL */
   aod_slice_t body;
-  bool has_body;      /* send `body`, even when it is empty */
-  int64_t timeout_ms; /* for everything, redirects included; 0: 30 s */
-  size_t answer_max;  /* bytes of a body to take; 0: 1 MiB */
-  int redirects_max;  /* how many to follow, body and method kept; 0: a redirect is an answer */
+  bool has_body;       /* send `body`, even when it is empty */
+  int64_t timeout_ms;  /* for everything, redirects included; 0: 30 s */
+  size_t answer_max;   /* bytes of a body to take; 0: 1 MiB */
+  int redirects_max;   /* how many to follow, body and method kept; 0: a redirect is an answer */
+  aod_buf_t *redirect; /* NULL, or: where an answer that is one leads to, as absolute URL */
 
   /* Once, on the client's thread, which must not be held up; when the client has stopped, on the
    * submitter's. May free the call. */

@@ -225,7 +225,8 @@ static void result_known(aod_result_call_t *call, int code, const aod_error_t *e
     atomic_fetch_add(&delivery->mu->metrics.cranked, 1);
     aod__delivery_run(delivery, follow);
   } else {
-    fail(delivery, code, err);
+    /* The scheduler has it, so a compute unit that does not know it will. */
+    fail(delivery, code == AOD_ENOTFOUND ? AOD_EUNAVAILABLE : code, err);
   }
 }
 

@@ -32,7 +32,7 @@ static void respond_accepted(aod_request_t *request, const char *what, const uin
 static void item_answered(aod_delivery_t *delivery, int code, const aod_error_t *err) {
   if (code == AOD_OK)
     respond_accepted(delivery->client, "DataItem", delivery->entry.id);
-  else if (code == AOD_ENOTFOUND)
+  else if (code == AOD_ENOTFOUND && delivery->entry.kind == AOD_OUTBOX_ITEM)
     aod_respond_error(delivery->client, aod_error_http_status(code),
                       "TransactionNotFound: Process %.*s was not found on gateway",
                       AOD_ARG(aod_ao_id(&delivery->arena, delivery->entry.process)));

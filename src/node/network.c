@@ -342,13 +342,13 @@ static int open_neighbours(aod_network_t *network, aod_error_t *err) {
   if (!gateway && !scheduler && !computer) return AOD_OK;
   int code = aod_client_open(&network->client, err);
   if (code == AOD_OK && gateway) code = open_remote_gateway(network, err);
-  if (code == AOD_OK && scheduler)
-    code = demand(given->scheduler_url, "scheduler", "--scheduler-url", err);
   if (code == AOD_OK && computer)
     code = demand(given->computer_url, "compute unit", "--computer-url", err);
   if (code != AOD_OK) return code;
   if (scheduler) {
-    network->remote_scheduler = aod_remote_scheduler_open(network->client, given->scheduler_url);
+    network->remote_scheduler =
+        given->scheduler_url ? aod_remote_scheduler_open(network->client, given->scheduler_url)
+                             : aod_remote_schedulers_open(network->client, &network->gateway);
     network->scheduler = aod_remote_scheduler_table(network->remote_scheduler);
   }
   if (computer) {
@@ -467,6 +467,7 @@ void aod_network_close(aod_network_t *network) {
     if (network->servers[i]) aod_server_drain(network->servers[i], REQUEST_GRACE_MS);
   if (network->mu) aod_mu_drain(network->mu, OUTBOX_GRACE_MS);
   if (network->client) aod_client_stop(network->client); /* who waits for a neighbour, goes on */
+  aod_remote_scheduler_stop(network->remote_scheduler);
   if (network->mu) aod_mu_stop(network->mu);
   for (int i = 0; i < AOD_PORTS; i++)
     if (network->servers[i]) aod_server_close(network->servers[i]);

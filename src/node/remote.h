@@ -15,7 +15,13 @@ typedef struct aod_remote_computer aod_remote_computer_t;
 /* `url` is the scheduler's base URL, with or without a slash at its end. The client must outlive
  * it. Routers that redirect are followed. */
 aod_remote_scheduler_t *aod_remote_scheduler_open(aod_client_t *client, const char *url);
+/* The schedulers of all processes, each found as node/locate.h says. The gateway must outlive it.
+ */
+aod_remote_scheduler_t *aod_remote_schedulers_open(aod_client_t *client,
+                                                   const aod_gateway_t *gateway);
 const aod_scheduler_t *aod_remote_scheduler_table(aod_remote_scheduler_t *remote);
+/* Once the client has stopped: finish the posts that are still being located. NULL is fine. */
+void aod_remote_scheduler_stop(aod_remote_scheduler_t *remote);
 void aod_remote_scheduler_close(aod_remote_scheduler_t *remote); /* NULL is fine */
 
 aod_remote_computer_t *aod_remote_computer_open(aod_client_t *client, const char *url);

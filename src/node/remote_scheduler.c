@@ -4,23 +4,41 @@
 
 #include "ao/schedule_json.h"
 #include "arweave/base64url.h"
+#include "base/lane.h"
+#include "node/locate.h"
 #include "node/remote.h"
 
-enum { POST_REDIRECTS_MAX = 2, PAGE_MAX = 1000 };
+enum { POST_REDIRECTS_MAX = 2, PAGE_MAX = 1000, LOCATE_THREADS = 4 };
 
 struct aod_remote_scheduler {
   aod_client_t *client;
-  char *base;
+  char *base; /* NULL: each process's is located */
+  aod_locator_t *locator;
+  aod_pool_t
+      *pool; /* locates for posts, which must not wait; NULL: there is a base, or it stopped */
   aod_scheduler_t table;
 };
 
 /* ---- posting ---- */
 
 typedef struct {
-  aod_call_t call;
+  aod_call_t call; /* first */
+  aod_task_t task;
+  aod_remote_scheduler_t *remote;
   aod_post_t *post;
   aod_arena_t arena;
+  aod_item_t item; /* of a post that has one */
+  /* where it goes */
+  const uint8_t *process;
+  aod_slice_t wallet; /* of a Process item's scheduler */
 } posting_t;
+
+static void end_posting(posting_t *posting, int code, const aod_error_t *err) {
+  posting->post->done(posting->post, code, err);
+  aod_buf_free(&posting->call.answer);
+  aod_arena_free(&posting->arena);
+  free(posting);
+}
 
 static bool read_posted(const aod_call_t *call, aod_post_t *post) {
   json_t *json;
@@ -31,13 +49,12 @@ static bool read_posted(const aod_call_t *call, aod_post_t *post) {
   return good;
 }
 
-/* An item's id is known without being told; the reference does not tell that of an assignment which
- * it has already. */
-static void fill_own_id(posting_t *posting) {
-  aod_item_t item;
-  if (posting->post->raw.len &&
-      aod_item_parse(posting->post->raw, &posting->arena, &item, NULL) == AOD_OK)
-    memcpy(posting->post->id, item.id, 32);
+static void note_outcome(posting_t *posting, int code) {
+  aod_locator_t *locator = posting->remote->locator;
+  if (!locator) return;
+  if (code == AOD_EUNAVAILABLE) aod_locate_doubt(locator, posting->process);
+  if (posting->wallet.len && (code == AOD_OK || code == AOD_EEXISTS))
+    aod_locate_learn(locator, posting->process, posting->wallet);
 }
 
 static void posted(aod_call_t *call) {
@@ -47,43 +64,101 @@ static void posted(aod_call_t *call) {
   int code = aod__remote_outcome(call, "scheduler", &err);
   if (code == AOD_OK && !read_posted(call, post))
     code = aod_fail(&err, AOD_EUNAVAILABLE, "the scheduler's answer has no id");
-  if (code == AOD_EEXISTS) fill_own_id(posting);
-  post->done(post, code, &err);
-  aod_buf_free(&call->answer);
-  aod_arena_free(&posting->arena);
-  free(posting);
+  /* An item's id is known without being told; the reference does not tell that of an assignment
+   * which it has already. */
+  if (code == AOD_EEXISTS && post->raw.len) memcpy(post->id, posting->item.id, 32);
+  note_outcome(posting, code);
+  end_posting(posting, code, &err);
 }
 
-static const char *post_url(const aod_remote_scheduler_t *remote, const aod_post_t *post,
-                            aod_arena_t *arena) {
-  if (post->raw.len) return aod_arena_printf(arena, "%s/", remote->base);
+static const char *post_url(posting_t *posting, const char *base) {
+  const aod_post_t *post = posting->post;
+  if (post->raw.len) return aod_arena_printf(&posting->arena, "%s/", base);
   char process[AOD_ID_CHARS + 1], assign[AOD_ID_CHARS + 1];
   aod_id_encode(post->process, process);
   aod_id_encode(post->assign, assign);
-  return aod_arena_printf(arena, "%s/?process-id=%s&assign=%s%s%s%.*s", remote->base, process,
+  return aod_arena_printf(&posting->arena, "%s/?process-id=%s&assign=%s%s%s%.*s", base, process,
                           assign, post->base_layer ? "&base-layer" : "",
                           post->exclude.len ? "&exclude=" : "", AOD_ARG(post->exclude));
+}
+
+static void send(posting_t *posting, const char *base) {
+  posting->call = (aod_call_t){
+      .url = post_url(posting, base),
+      .method = "POST",
+      .headers = {"Content-Type: application/octet-stream", "Accept: application/json"},
+      .body = posting->post->raw,
+      .has_body = true,
+      .redirects_max = POST_REDIRECTS_MAX,
+      .done = posted};
+  aod_client_submit(posting->remote->client, &posting->call);
+}
+
+/* Whom it concerns, and who orders that. */
+static int address(posting_t *posting, aod_error_t *err) {
+  const aod_post_t *post = posting->post;
+  posting->process = post->process;
+  if (!post->raw.len) return AOD_OK;
+  aod_item_t *item = &posting->item;
+  int code = aod_item_parse(post->raw, &posting->arena, item, err);
+  if (code != AOD_OK) return code;
+  aod_slice_t type = AOD_EMPTY;
+  aod_tags_find(&item->tags, "Type", &type);
+  bool is_process = aod_slice_is(type, "Process");
+  if (is_process) aod_tags_find(&item->tags, "Scheduler", &posting->wallet);
+  if (!is_process && item->target.len != 32)
+    return aod_fail(err, AOD_EINPUT, "the message has no target");
+  posting->process = is_process ? item->id : item->target.ptr;
+  return AOD_OK;
+}
+
+static void locate_and_send(aod_task_t *task) {
+  posting_t *posting = (posting_t *)((char *)task - offsetof(posting_t, task));
+  aod_locator_t *locator = posting->remote->locator;
+  const char *base;
+  aod_error_t err;
+  int code = posting->wallet.len
+                 ? aod_locate_wallet(locator, posting->wallet, &posting->arena, &base, &err)
+                 : aod_locate(locator, posting->process, &posting->arena, &base, &err);
+  if (code == AOD_OK)
+    send(posting, base);
+  else
+    end_posting(posting, code, &err);
 }
 
 static void post(void *context, aod_post_t *post) {
   aod_remote_scheduler_t *remote = context;
   posting_t *posting = aod_alloc(sizeof *posting);
+  posting->remote = remote;
   posting->post = post;
-  posting->call = (aod_call_t){
-      .method = "POST",
-      .url = post_url(remote, post, &posting->arena),
-      .headers = {"Content-Type: application/octet-stream", "Accept: application/json"},
-      .body = post->raw,
-      .has_body = true,
-      .redirects_max = POST_REDIRECTS_MAX,
-      .done = posted};
-  aod_client_submit(remote->client, &posting->call);
+  posting->task.run = locate_and_send;
+  const char *base = remote->base;
+  aod_error_t err;
+  int code = address(posting, &err);
+  if (code != AOD_OK)
+    end_posting(posting, code, &err);
+  else if (base || (!posting->wallet.len &&
+                    aod_locate_known(remote->locator, posting->process, &posting->arena, &base)))
+    send(posting, base);
+  else if (remote->pool)
+    aod_pool_post(remote->pool, &posting->task);
+  else
+    locate_and_send(&posting->task);
 }
 
 /* ---- reading ---- */
 
-static int get(aod_remote_scheduler_t *remote, const char *path, json_t **json, aod_error_t *err) {
-  return aod__remote_get(remote->client, "scheduler", remote->base, path, json, err);
+static int get(aod_remote_scheduler_t *remote, const uint8_t process[32], const char *path,
+               json_t **json, aod_error_t *err) {
+  aod_arena_t arena = {0};
+  const char *base = remote->base;
+  int code = base ? AOD_OK : aod_locate(remote->locator, process, &arena, &base, err);
+  if (code == AOD_OK) {
+    code = aod__remote_get(remote->client, "scheduler", base, path, json, err);
+    if (code == AOD_EUNAVAILABLE && remote->locator) aod_locate_doubt(remote->locator, process);
+  }
+  aod_arena_free(&arena);
+  return code;
 }
 
 /* A process's id answers with its schedule, whose first edge is the process itself. */
@@ -93,8 +168,9 @@ static int find(void *context, const uint8_t process[32], const uint8_t id[32], 
   aod_id_encode(id, text);
   aod_id_encode(process, process_text);
   json_t *json;
-  int code = get(context, aod_arena_printf(arena, "/%s?process-id=%s&limit=1", text, process_text),
-                 &json, err);
+  int code =
+      get(context, process,
+          aod_arena_printf(arena, "/%s?process-id=%s&limit=1", text, process_text), &json, err);
   if (code != AOD_OK) return code;
   const json_t *edges = json_object_get(json, "edges"), *node = json;
   if (edges) node = json_object_get(json_array_get(edges, 0), "node");
@@ -122,7 +198,7 @@ static int range(void *context, const uint8_t process[32], uint64_t from_nonce, 
   aod_id_encode(process, id);
   if (limit > PAGE_MAX) limit = PAGE_MAX;
   json_t *json;
-  int code = get(context,
+  int code = get(context, process,
                  aod_arena_printf(arena, "/%s?process-id=%s&from-nonce=%" PRId64 "&limit=%zu", id,
                                   id, (int64_t)from_nonce - 1, limit),
                  &json, err);
@@ -138,7 +214,8 @@ static int now(void *context, const uint8_t process[32], int64_t *timestamp_ms, 
   uint64_t value = 0;
   aod_id_encode(process, id);
   json_t *json;
-  int code = get(context, aod_arena_printf(&arena, "/timestamp?process-id=%s", id), &json, err);
+  int code =
+      get(context, process, aod_arena_printf(&arena, "/timestamp?process-id=%s", id), &json, err);
   aod_arena_free(&arena);
   if (code != AOD_OK) return code;
   if (!aod_slice_to_u64(aod_json_get_string(json, "timestamp"), &value) || value > INT64_MAX)
@@ -150,12 +227,25 @@ static int now(void *context, const uint8_t process[32], int64_t *timestamp_ms, 
 
 /* ---- life ---- */
 
-aod_remote_scheduler_t *aod_remote_scheduler_open(aod_client_t *client, const char *url) {
+static aod_remote_scheduler_t *make(aod_client_t *client) {
   aod_remote_scheduler_t *remote = aod_alloc(sizeof *remote);
   remote->client = client;
-  remote->base = aod__remote_base(url);
   remote->table =
       (aod_scheduler_t){.context = remote, .post = post, .find = find, .range = range, .now = now};
+  return remote;
+}
+
+aod_remote_scheduler_t *aod_remote_scheduler_open(aod_client_t *client, const char *url) {
+  aod_remote_scheduler_t *remote = make(client);
+  remote->base = aod__remote_base(url);
+  return remote;
+}
+
+aod_remote_scheduler_t *aod_remote_schedulers_open(aod_client_t *client,
+                                                   const aod_gateway_t *gateway) {
+  aod_remote_scheduler_t *remote = make(client);
+  remote->locator = aod_locator_open(client, gateway);
+  remote->pool = aod_pool_open("locate", LOCATE_THREADS);
   return remote;
 }
 
@@ -163,8 +253,17 @@ const aod_scheduler_t *aod_remote_scheduler_table(aod_remote_scheduler_t *remote
   return &remote->table;
 }
 
+void aod_remote_scheduler_stop(aod_remote_scheduler_t *remote) {
+  if (!remote || !remote->pool) return;
+  aod_pool_t *pool = remote->pool;
+  remote->pool = NULL;
+  aod_pool_close(pool);
+}
+
 void aod_remote_scheduler_close(aod_remote_scheduler_t *remote) {
   if (!remote) return;
+  aod_remote_scheduler_stop(remote);
+  aod_locator_close(remote->locator);
   free(remote->base);
   free(remote);
 }

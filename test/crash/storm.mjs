@@ -5,10 +5,8 @@
 // undisturbed run. All choices come from one seed.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { randomInt } from 'node:crypto'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { eventually, getJson, postItem, program, query, runProgram, startProgram, temporaryFolder } from '../wire/support/network.mjs'
+import { eventually, freePorts, getJson, postItem, program, query, runProgram, startProgram, temporaryFolder } from '../wire/support/network.mjs'
 import { assignmentTag, messageTags, peek, printed, processTags, resultOf, schedule, tag } from '../wire/support/aos.mjs'
 import { ethereumSigner, sha256, signItem, bytesOf } from '../wire/support/items.mjs'
 
@@ -46,19 +44,6 @@ function restartable(command, portOptions, args) {
       await running.run.ended
     },
     stop: () => running.stop(),
-  }
-}
-
-// The first of some consecutive ports that are free now.
-async function freePorts(count) {
-  const isFree = (port) => new Promise((resolve) => {
-    const server = createServer().once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
-  for (;;) {
-    const first = randomInt(10000, 30000)
-    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)))
-    if (free.every(Boolean)) return first
   }
 }
 

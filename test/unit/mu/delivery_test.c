@@ -320,15 +320,25 @@ static void a_scheduler_that_is_away_gets_the_message_later_once(void **state) {
   assert_int_equal(outbox().count, 0);
 }
 
-static void a_compute_unit_that_is_away_is_asked_again(void **state) {
-  (void)state;
+static void check_asked_again_after(int failure) {
   rule("begin", result_of(message_to(pong.id, "x"), "", ""));
   fake->failing_result = 1;
-  fake->failure = AOD_EUNAVAILABLE;
+  fake->failure = failure;
   tell("begin");
   fake_wait(4);
   drain();
   assert_int_equal(outbox().count, 0);
+}
+
+static void a_compute_unit_that_is_away_is_asked_again(void **state) {
+  (void)state;
+  check_asked_again_after(AOD_EUNAVAILABLE);
+}
+
+/* It asks another scheduler, or a gateway, that does not know yet what ours has acknowledged. */
+static void a_compute_unit_that_is_behind_is_asked_again(void **state) {
+  (void)state;
+  check_asked_again_after(AOD_ENOTFOUND);
 }
 
 static void what_waits_for_a_later_try_survives_a_restart(void **state) {
@@ -462,6 +472,7 @@ int main(void) {
       MU_TEST(a_result_that_is_no_json_is_parked),
       MU_TEST(a_scheduler_that_is_away_gets_the_message_later_once),
       MU_TEST(a_compute_unit_that_is_away_is_asked_again),
+      MU_TEST(a_compute_unit_that_is_behind_is_asked_again),
       MU_TEST(what_waits_for_a_later_try_survives_a_restart),
       MU_TEST(stopping_amid_a_storm_loses_nothing),
   };

@@ -9,7 +9,9 @@
 // AOD_PROGRAM names another aod than build/aod.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -41,6 +43,19 @@ process.on('exit', () => {
 export function temporaryFolder() {
   folders.push(mkdtempSync(join(tmpdir(), 'aod-test-')))
   return folders.at(-1)
+}
+
+// The first of some consecutive ports that are free now.
+export async function freePorts(count) {
+  const isFree = (port) => new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+  for (;;) {
+    const first = randomInt(10000, 30000)
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)))
+    if (free.every(Boolean)) return first
+  }
 }
 
 // The program with any arguments: what it printed, how it ended, and ways to end it.
