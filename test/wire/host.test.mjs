@@ -204,6 +204,20 @@ forEach(families, 'H28 H29 H30 dates are UTC and English', (name) => {
   ])
 })
 
+// malloc gives the text's place within an answer that is ready but for it.
+test('H28 the old formats have a long name for the time zone', () => {
+  const answer = String.raw`{\"ok\":true,\"response\":{\"Output\":\"`
+  const module = moduleOf('wasm32-unknown-emscripten2', {
+    imports: '(import "env" "_tzset_js" (func $tzset (param i32 i32 i32)))',
+    work: '(call $tzset (i32.const 3000) (i32.const 3004) (i32.const 3008)) (i32.store (i32.const 2059) (i32.const 0x7d7d22)) (return (i32.const 2000))',
+    more: `(data (i32.const 2000) "${answer}") (global $next (mut i32) (i32.const 2033))
+      (func (export "malloc") (param i32) (result i32) (local $at i32)
+        (local.set $at (global.get $next)) (global.set $next (i32.const 2500)) (local.get $at))`,
+  })
+  const run = aodEval(['--module', file('zone.wasm', module), '--format', 'wasm32-unknown-emscripten2'], textOf(around))
+  assert.equal(run.lines[0]?.result.Output, 'Coordinated Universal Time', run.err)
+})
+
 test('H31 os.time makes a number of a date', { skip: missing('aos') }, () => {
   assert.deepEqual(said('aos', 'return os.time{year=2024,month=1,day=1,hour=0}'), ['1704067200'])
 })

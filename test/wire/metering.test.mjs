@@ -45,7 +45,7 @@ for (const [format, wasm] of [
       }
     })
 
-    test('the Compute-Limit of a process may be used, not exceeded', async () => {
+    test('H53 the Compute-Limit of a process may be used, not exceeded', async () => {
       const limited = (gas) => spawnProcess(net, { module, tags: [tag('Compute-Limit', String(gas))] })
       const [enough, short] = [await limited(message_gas), await limited(message_gas - 1)]
       assert.equal((await resultOf(net, enough, enough)).GasUsed, message_gas)
@@ -54,7 +54,7 @@ for (const [format, wasm] of [
   })
 }
 
-test('the same module without metering uses no gas', async () => {
+test('H15 the same module without metering uses no gas', async () => {
   const module = await upload('wasm64-unknown-emscripten-draft_2024_02_15', smallest64)
   const process = await spawnProcess(net, { module })
   assert.equal((await resultOf(net, process, process)).GasUsed, 0)

@@ -115,6 +115,7 @@ static void test_format_against_libc(void **state) {
   }
 }
 
+/* H28, H29, H30 */
 static void test_format_examples(void **state) {
   (void)state;
   expect_format(1700000000, "%Y-%m-%d %H:%M:%S", "2023-11-14 22:13:20");

@@ -46,6 +46,7 @@ static int64_t put(int descriptor, const char *text) {
   return count;
 }
 
+/* H36, H40: what a message finds, whatever another left. */
 static void test_beginning(void **state) {
   (void)state;
   aod_node_t *node;

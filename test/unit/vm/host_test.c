@@ -24,6 +24,7 @@ static void test_copy_clamps(void **state) {
   close_host();
 }
 
+/* H42, H43, H44: how much a request gives, and what the module and the format allow at most. */
 static void expect_growth(const char *format, uint64_t requested, uint64_t answer, uint64_t bytes) {
   open_host(format);
   assert_int_equal(CALL(resize_heap, requested), answer);
@@ -45,7 +46,7 @@ static void test_growth(void **state) {
   expect_growth(FORMAT_4, UINT32_MAX, 0, MEMORY_BYTES);
 }
 
-/* A smaller step is taken when the generous one does not fit. */
+/* H43: a smaller step is taken when the generous one does not fit. */
 static void test_growth_cuts(void **state) {
   (void)state;
   open_host(FORMAT_64);
@@ -70,6 +71,7 @@ static void test_growth_asserts(void **state) {
 
 /* ---- time ---- */
 
+/* H24, H25, H26: every message begins with the same tick; in the old formats time stands still. */
 static void test_clock(void **state) {
   (void)state;
   open_host(FORMAT_64);
@@ -130,6 +132,8 @@ static void test_mktime(void **state) {
   assert_int_equal((int64_t)CALL(mktime, 1000), -1);
   close_host();
   open_host(FORMAT_2);
+  put_tm(1000, 1, 0, 2024, 0); /* H31, at noon */
+  assert_int_equal(CALL(mktime, 1000), 1704067200 + 43200);
   put_tm(1000, 1, 0, 1969, 0);
   assert_int_equal(CALL(mktime, 1000), (uint32_t)-31492800);
   assert_int_equal(host.temp_ret, -1); /* the upper half */
@@ -171,6 +175,7 @@ static void test_tzset(void **state) {
 
 /* ---- the program ---- */
 
+/* H7, H33 */
 static void test_environment(void **state) {
   (void)state;
   open_host(FORMAT_64);
@@ -210,9 +215,11 @@ static void test_ends(void **state) {
   close_host();
 }
 
+/* H34: there is no shell, in format 4 neither. */
 static void test_system(void **state) {
   (void)state;
-  open_host(FORMAT_64);
+  open_host(FORMAT_4);
+  put_text(1000, "true");
   assert_int_equal(CALL(system_negative, 0), 0);
   assert_int_equal(errno_of(CALL(system_negative, 1000)), -AOD_HOST_ENOSYS);
   assert_int_equal(errno_of(CALL(system, 1000)), -1);
@@ -220,6 +227,7 @@ static void test_system(void **state) {
   close_host();
 }
 
+/* H53 */
 static void test_gas(void **state) {
   (void)state;
   open_host(FORMAT_64);
@@ -421,7 +429,7 @@ static void test_descriptor_calls(void **state) {
   close_host();
 }
 
-/* Random bytes must be the same everywhere. */
+/* H32: random bytes must be the same everywhere: they are zero. */
 static void test_random_device(void **state) {
   (void)state;
   open_host(FORMAT_64);

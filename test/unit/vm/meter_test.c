@@ -70,6 +70,7 @@ static void expect_prices(const metered_t *metered, uint32_t function, const uin
   for (uint32_t i = 0; i < count; i++) assert_int_equal(prices.prices[i], expected[i]);
 }
 
+/* H50 */
 static void test_recorded_body(void **state) {
   (void)state;
   static const uint64_t expected[] = {423, 92, 181, 36452};
@@ -215,6 +216,7 @@ static double gas_of(aod_module_t *module, uint64_t limit) {
   return gas;
 }
 
+/* H53 */
 static void test_message(void **state) {
   (void)state;
   for (int wide = 0; wide < 2; wide++) {

@@ -28,14 +28,20 @@
 /* ---- the module: a message's first byte says what to do ---- */
 
 /* P stands for the pointer type. Counters live in memory at 2000 and in a global; replies are
- * digits at 2048; setThrew notes its call at 3000. */
+ * digits at 2048; setThrew notes its call at 3000, main at 5000 to 5012, the constructors at 5016
+ * to 5024. */
 static const char body[] =
     "(memory $memory MEMORY 2 16) (export \"memory\" (memory $memory))"
     "(table $table 4 4 funcref) (elem (i32.const 1) $jumper $fine)"
     "(global $sp (mut P) (P.const 65536))"
     "(global $count (mut i32) (i32.const 0))"
     "(data (P.const 1024) \"hi\\n\")"
+    "(data (P.const 5020) \"\\ff\\ff\\ff\\ff\")"
     "(func $none)"
+    "(func $increment (param $at P)"
+    "  (i32.store (local.get $at) (i32.add (i32.load (local.get $at)) (i32.const 1))))"
+    "(func $ctors (call $increment (P.const 5016))"
+    "  (drop (call $sizes (P.const 5020) (P.const 5032))))"
     "(func $get (result P) (global.get $sp))"
     "(func $set (param P) (global.set $sp (local.get 0)))"
     "(func $alloc (param P) (result P)"
@@ -45,7 +51,7 @@ static const char body[] =
     "(func $threw (param P i32) (P.store (P.const 3000) (local.get 0)))"
     "(func $main (param i32 P) (result i32)"
     "  (i32.store (P.const 5000) (local.get 0)) (P.store (P.const 5008) (local.get 1))"
-    "  (i32.const 0))"
+    "  (call $increment (P.const 5004)) (i32.const 0))"
     "(func $jumper (param P P) (global.set $sp (P.const 40000)) (call $throw))"
     "(func $fine (param P P) (P.store (P.const 3000) (P.sub (local.get 0) (local.get 1))))"
     "(func $dyncall (param i32 P P)"
@@ -61,6 +67,10 @@ static const char body[] =
     "  (P.store (P.const 6000) (P.const 1024)) (P.store (P.const POINTER) (P.const 3))"
     "  (drop (call $write (i32.const 1) (P.const 6000) (P.const 1) (P.const 6100))))"
     "(func $loop (loop $again (br $again)))"
+    "(func $jumps (local $count i32) (loop $again"
+    "  (call $invoke (P.const 1) (P.const 5) (P.const 2))"
+    "  (br_if $again (i32.lt_s (local.tee $count (i32.add (local.get $count) (i32.const 1)))"
+    "                          (i32.const 1000)))))"
     "(func $work (param $what i32)"
     "  (if (i32.eq (local.get $what) (i32.const 117)) (unreachable))" /* u */
     "  (if (i32.eq (local.get $what) (i32.const 111))"                /* o */
@@ -69,7 +79,15 @@ static const char body[] =
     "    (i32.store (P.const 0x7fffffff) (i32.const 1)))"
     "  (if (i32.eq (local.get $what) (i32.const 100))" /* d */
     "    (drop (i32.div_s (i32.const 1) (i32.load (P.const 9000)))))"
-    "  (if (i32.eq (local.get $what) (i32.const 114))" /* r */
+    "  (if (i32.eq (local.get $what) (i32.const 101))" /* e */
+    "    (drop (i32.rem_u (i32.const 1) (i32.load (P.const 9000)))))"
+    "  (if (i32.eq (local.get $what) (i32.const 118))" /* v */
+    "    (drop (i32.div_s (i32.const 0x80000000) (i32.sub (i32.load (P.const 9000)) (i32.const "
+    "1)))))"
+    "  (if (i32.eq (local.get $what) (i32.const 121))" /* y */
+    "    (drop (i32.trunc_f64_s (f64.sub (f64.load (P.const 9000)) (f64.const 1e300)))))"
+    "  (if (i32.eq (local.get $what) (i32.const 107)) (call $jumps))" /* k */
+    "  (if (i32.eq (local.get $what) (i32.const 114))"                /* r */
     "    (drop (call $recurse (i32.const 0))))"
     "  (if (i32.eq (local.get $what) (i32.const 108)) (call $loop))"               /* l */
     "  (if (i32.eq (local.get $what) (i32.const 120)) (call $exit (i32.const 3)))" /* x */
@@ -104,6 +122,8 @@ static const char imports[] =
     "(import \"env\" \"exit\" (func $exit (param i32)))"
     "(import \"env\" \"_emscripten_throw_longjmp\" (func $throw))"
     "(import \"env\" \"emscripten_resize_heap\" (func $resize (param P) (result i32)))"
+    "(import \"wasi_snapshot_preview1\" \"environ_sizes_get\""
+    "  (func $sizes (param P P) (result i32)))"
     "(import \"wasi_snapshot_preview1\" \"fd_write\""
     "  (func $write (param i32 P P P) (result i32)))";
 
@@ -122,13 +142,14 @@ static const char imports_minified[] =
     "(import \"a\" \"l\" (func $exit (param i32)))"
     "(import \"a\" \"p\" (func $throw))"
     "(import \"a\" \"q\" (func $resize (param P) (result i32)))"
+    "(import \"a\" \"v\" (func $sizes (param P P) (result i32)))"
     "(import \"a\" \"f\" (func $write (param i32 P P P) (result i32)))"
     "(import \"a\" \"D\" (func $abort))"
     "(import \"a\" \"a\" (func $now (result f64)))"
     "(import \"a\" \"x\" (func $invoke (param P P P)))";
 
 static const char exports_common[] =
-    "(export \"handle\" (func $handle)) (export \"__wasm_call_ctors\" (func $none))"
+    "(export \"handle\" (func $handle)) (export \"__wasm_call_ctors\" (func $ctors))"
     "(export \"setThrew\" (func $threw)) (export \"emscripten_stack_init\" (func $none))"
     "(export \"emscripten_stack_get_end\" (func $end))";
 
@@ -142,7 +163,7 @@ static const char exports_old[] =
     "(export \"stackRestore\" (func $set)) (export \"stackAlloc\" (func $alloc))";
 
 static const char exports_minified[] =
-    "(export \"F\" (func $none)) (export \"G\" (func $handle)) (export \"H\" (func $main))"
+    "(export \"F\" (func $ctors)) (export \"G\" (func $handle)) (export \"H\" (func $main))"
     "(export \"L\" (func $threw)) (export \"M\" (func $get)) (export \"N\" (func $set))"
     "(export \"O\" (func $alloc))";
 
@@ -278,6 +299,11 @@ static void expect_bytes_at(const aod_instance_t *instance, uint64_t at, const c
 static const char *const formats[] = {FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_64};
 #define FORMAT_COUNT (sizeof formats / sizeof formats[0])
 
+static bool is_old(const char *format) { /* main is called when a process is made */
+  return strcmp(format, FORMAT_1) == 0 || strcmp(format, FORMAT_2) == 0 ||
+         strcmp(format, FORMAT_3) == 0;
+}
+
 /* With the message's own clock as the last digit: 4 in the newer formats, always 0 in the old. */
 static char *reply(const char *format, const char *digits) {
   static char text[16];
@@ -286,6 +312,7 @@ static char *reply(const char *format, const char *digits) {
   return text;
 }
 
+/* H20, and H18: nothing of a message that failed remains. */
 static void check_messages(aod_instance_t *instance, const char *format) {
   /* counters in memory and global, setThrew, pages, clock */
   expect_reply(instance, "c", reply(format, "1102"));
@@ -294,6 +321,9 @@ static void check_messages(aod_instance_t *instance, const char *format) {
   expect_failure(instance, "o", "memory access out of bounds", -1);
   expect_failure(instance, "w", "memory access out of bounds", -1);
   expect_failure(instance, "d", "divide by zero", -1);
+  expect_failure(instance, "e", "remainder by zero", -1);
+  expect_failure(instance, "v", "divide result unrepresentable", -1);
+  expect_failure(instance, "y", "float unrepresentable in integer range", -1);
   expect_failure(instance, "r", "Maximum call stack size exceeded", -1);
   expect_failure(instance, "l", "the message needs more than its compute limit of 100000000", -1);
   expect_failure(instance, "x", "Program terminated with exit(3)", 3);
@@ -309,7 +339,26 @@ static void check_messages(aod_instance_t *instance, const char *format) {
   expect_reply(instance, "c", reply(format, "3302"));
   expect_reply(instance, "f", reply(format, "4432")); /* 5 - 2 */
   expect_reply(instance, "j", reply(format, "5512"));
-  expect_reply(instance, "c", reply(format, "6612"));
+  expect_reply(instance, "k", reply(format, "6612")); /* H48: a thousand jumps leave no depth */
+  expect_failure(instance, "r", "Maximum call stack size exceeded", -1);
+  expect_reply(instance, "c", reply(format, "7712"));
+}
+
+/* H5, H6: the constructors have run once and asked for the environment, main only in the formats
+ * that want it; a message runs neither. */
+static void check_beginning(const aod_instance_t *instance, const char *format) {
+  bool has_environment = strcmp(format, FORMAT_1) == 0 || strcmp(format, FORMAT_2) == 0;
+  assert_int_equal(memory_u32(instance, 5016), 1);
+  assert_int_equal(memory_u32(instance, 5020), has_environment ? 7 : 0);
+  assert_int_equal(memory_u32(instance, 5004), is_old(format) ? 1 : 0);
+}
+
+/* H4: what the glue writes before the constructors run. */
+static void check_cookie(const aod_instance_t *instance, const char *format) {
+  bool has_cookie = strcmp(format, FORMAT_1) != 0;
+  assert_int_equal(memory_u32(instance, 0), has_cookie ? 1668509029 : 0);
+  assert_int_equal(memory_u32(instance, 4096), has_cookie ? 34821223 : 0);
+  assert_int_equal(memory_u32(instance, 4100), has_cookie ? 2310721022 : 0);
 }
 
 static void test_messages(void **state) {
@@ -318,7 +367,10 @@ static void test_messages(void **state) {
     aod_buf_t wasm = module_for(formats[i]);
     aod_module_t *module = load(aod_buf_slice(&wasm), formats[i]);
     aod_instance_t *instance = open_instance(module), *other = open_instance(module);
+    check_beginning(instance, formats[i]);
+    check_cookie(instance, formats[i]);
     check_messages(instance, formats[i]);
+    check_beginning(instance, formats[i]);
     expect_reply(other, "c", reply(formats[i], "1102")); /* processes share nothing */
     aod_instance_close(instance);
     aod_instance_close(other);
@@ -348,26 +400,37 @@ static void close_opened(opened_t *opened) {
   aod_buf_free(&opened->wasm);
 }
 
-static void test_cookie(void **state) {
-  (void)state;
-  opened_t opened = open_format(FORMAT_64);
-  assert_int_equal(memory_u32(opened.instance, 0), 1668509029);
-  assert_int_equal(memory_u32(opened.instance, 4096), 34821223);
-  assert_int_equal(memory_u32(opened.instance, 4100), 2310721022);
-  close_opened(&opened);
-}
-
+/* H10, H11: where a message's texts lie, after other messages too. */
 static void test_pushed_strings(void **state) {
   (void)state;
-  opened_t opened = open_format(FORMAT_64);
-  expect_reply(opened.instance, "c: \xc3\xa9", "11024");
-  expect_bytes_at(opened.instance, STACK_TOP - 16, "c: \xc3\xa9");
-  expect_bytes_at(opened.instance, STACK_TOP - 32, "{}");
+  const char *const newer[] = {FORMAT_3, FORMAT_4, FORMAT_64};
+  for (size_t i = 0; i < sizeof newer / sizeof newer[0]; i++) {
+    opened_t opened = open_format(newer[i]);
+    expect_reply(opened.instance, "j", "11124");
+    expect_reply(opened.instance, "c: \xc3\xa9", "22124");
+    expect_bytes_at(opened.instance, STACK_TOP - 16, "c: \xc3\xa9");
+    expect_bytes_at(opened.instance, STACK_TOP - 32, "{}");
+    close_opened(&opened);
+  }
+}
+
+/* H10: four bytes for a UTF-16 unit and one more, so 21 are rounded to 32. */
+static void expect_pushed_old(opened_t *opened, uint64_t top) {
+  expect_reply(opened->instance, "j", "1112 ");
+  expect_reply(opened->instance, "c\xf0\x9f\x98\x80\xf0\x9f\x98\x80", "2212 ");
+  expect_bytes_at(opened->instance, top - 32, "c\xf0\x9f\x98\x80\xf0\x9f\x98\x80");
+  expect_bytes_at(opened->instance, top - 48, "{}");
+}
+
+static void test_pushed_strings_1(void **state) {
+  (void)state;
+  opened_t opened = open_format(FORMAT_1);
+  expect_pushed_old(&opened, STACK_TOP);
   close_opened(&opened);
 }
 
-/* Four bytes for a UTF-16 unit: the last character is two, so 3 * 4 + 1 is rounded to 16. */
-static void test_pushed_strings_old(void **state) {
+/* H7: the program's name is pushed before all messages, and stays. */
+static void test_pushed_strings_2(void **state) {
   (void)state;
   opened_t opened = open_format(FORMAT_2);
   uint64_t top = memory_u32(opened.instance, 5008); /* argv: then the name, 4 * 46 + 1 bytes */
@@ -376,9 +439,7 @@ static void test_pushed_strings_old(void **state) {
   uint32_t name = memory_u32(opened.instance, top);
   assert_int_equal(name, top - 192);
   expect_bytes_at(opened.instance, name, "/usr/app/src/effects/worker/evaluator/index.js");
-  expect_reply(opened.instance, "c\xf0\x9f\x98\x80", "1102 ");
-  expect_bytes_at(opened.instance, name - 16, "c\xf0\x9f\x98\x80");
-  expect_bytes_at(opened.instance, name - 32, "{}");
+  expect_pushed_old(&opened, name);
   close_opened(&opened);
 }
 
@@ -415,7 +476,7 @@ static void test_output(void **state) {
   close_opened(&opened);
 }
 
-/* The pointer of a message that does not fit onto the stack lies outside of memory. */
+/* H12: the pointer of a message that does not fit onto the stack lies outside of memory. */
 static void test_message_beyond_stack(void **state) {
   (void)state;
   opened_t opened = open_format(FORMAT_64);
@@ -478,6 +539,33 @@ static void test_moves(void **state) {
     suitcase_free(suitcase);
     close_opened(&opened);
   }
+}
+
+/* H49: a process goes on from the memory that another host made of it, which may be larger. */
+static void test_foreign_image(void **state) {
+  (void)state;
+  opened_t opened = open_format(FORMAT_64);
+  aod_buf_t bytes = {0};
+  suitcase_t *suitcase = aod_alloc(sizeof *suitcase);
+  suitcase->pages = aod_alloc(sizeof *suitcase->pages);
+  aod_instance_state_write(opened.instance, &bytes);
+  aod_instance_memory_read(opened.instance, 0, suitcase->pages[0], sizeof suitcase->pages[0]);
+  suitcase->pages[0][2000] = 6;
+  const aod_instance_source_t source = {.memory_bytes = 5 * 65536,
+                                        .state = aod_buf_slice(&bytes),
+                                        .pages = suitcase->numbers,
+                                        .page_count = 1,
+                                        .read_page = suitcase_unpack_page,
+                                        .context = suitcase};
+  aod_instance_options_t options = {.compute_limit = COMPUTE_LIMIT};
+  aod_instance_close(opened.instance);
+  assert_int_equal(aod_instance_restore(opened.module, &options, &source, &opened.instance, NULL),
+                   AOD_OK);
+  expect_reply(opened.instance, "c", "71054");
+  expect_reply(opened.instance, "c", "82054");
+  suitcase_free(suitcase);
+  aod_buf_free(&bytes);
+  close_opened(&opened);
 }
 
 static void refuse_source(const opened_t *opened, const aod_instance_source_t *source) {
@@ -554,6 +642,7 @@ static void refuse_import(const char *import, const char *words) {
   aod_buf_free(&wasm);
 }
 
+/* H1 */
 static void test_imports_refused(void **state) {
   (void)state;
   int before = compilations;
@@ -634,9 +723,9 @@ static void test_threads(void **state) {
 static char cache_dir[64];
 static bool in_workers;
 
-static void on_compile(void *context, const char *name, bool done, int64_t ms) {
-  (void)context, (void)name, (void)ms;
-  compilations += done;
+static void on_compile(void *context, const aod_compile_event_t *event) {
+  (void)context;
+  compilations += event->done;
 }
 
 static int open_vm(void **state) {
@@ -660,15 +749,15 @@ static int close_vm(void **state) {
 int main(void) {
   if (aod_workers_start(NULL)) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_messages),        cmocka_unit_test(test_cookie),
-      cmocka_unit_test(test_pushed_strings),  cmocka_unit_test(test_pushed_strings_old),
-      cmocka_unit_test(test_growth),          cmocka_unit_test(test_growth_undone),
-      cmocka_unit_test(test_output),          cmocka_unit_test(test_message_beyond_stack),
-      cmocka_unit_test(test_memory_cap),      cmocka_unit_test(test_moves),
-      cmocka_unit_test(test_sources_refused), cmocka_unit_test(test_fingerprints),
-      cmocka_unit_test(test_imports_refused), cmocka_unit_test(test_exports_refused),
-      cmocka_unit_test(test_tables_refused),  cmocka_unit_test(test_formats_refused),
-      cmocka_unit_test(test_threads),
+      cmocka_unit_test(test_messages),         cmocka_unit_test(test_pushed_strings),
+      cmocka_unit_test(test_pushed_strings_1), cmocka_unit_test(test_pushed_strings_2),
+      cmocka_unit_test(test_growth),           cmocka_unit_test(test_growth_undone),
+      cmocka_unit_test(test_output),           cmocka_unit_test(test_message_beyond_stack),
+      cmocka_unit_test(test_memory_cap),       cmocka_unit_test(test_moves),
+      cmocka_unit_test(test_foreign_image),    cmocka_unit_test(test_sources_refused),
+      cmocka_unit_test(test_fingerprints),     cmocka_unit_test(test_imports_refused),
+      cmocka_unit_test(test_exports_refused),  cmocka_unit_test(test_tables_refused),
+      cmocka_unit_test(test_formats_refused),  cmocka_unit_test(test_threads),
   };
   int failed = cmocka_run_group_tests_name("here", tests, open_vm, close_vm);
   in_workers = true;

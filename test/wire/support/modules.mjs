@@ -50,8 +50,8 @@ const exportsOf = {
 }
 
 // A module of a format that answers every message with the Output "smallest", once it has done its
-// work; `imports` and `work` are WebAssembly text.
-export function moduleOf(format, { imports = '', work = '' } = {}) {
+// work; `imports`, `work` and what is defined besides (`more`) are WebAssembly text.
+export function moduleOf(format, { imports = '', work = '', more = '' } = {}) {
   const p = format.startsWith('wasm64') ? 'i64' : 'i32'
   const names = exportsOf[format] ?? { ...common, ...ends, ...stack }
   const reply = JSON.stringify({ ok: true, response: { Output: 'smallest', Messages: [], Spawns: [], Assignments: [] } })
@@ -68,7 +68,7 @@ export function moduleOf(format, { imports = '', work = '' } = {}) {
     (func $set (param ${p}) (global.set $sp (local.get 0)))
     (func $alloc (param ${p}) (result ${p})
       (global.set $sp (${p}.and (${p}.sub (global.get $sp) (local.get 0)) (${p}.const -16))) (global.get $sp))
-    (func $handle (param ${p} ${p}) (result ${p}) ${work} (${p}.const 1024)))`)
+    (func $handle (param ${p} ${p}) (result ${p}) ${work} (${p}.const 1024)) ${more})`)
 }
 
 function assemble(text) {
