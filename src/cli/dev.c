@@ -4,10 +4,11 @@
 #include "base/clock.h"
 #include "base/options.h"
 #include "cli/command.h"
+#include "cli/compile.h"
 #include "cli/serve.h"
 
 typedef struct {
-  const char *host, *data, *wallet, *ports_file, *upload, *upload_bundles;
+  const char *host, *data, *wallet, *ports_file, *upload, *upload_bundles, *compile;
   int64_t port_base, memory_bytes;
   bool allow_push, metrics;
   aod_option_list_t modules;
@@ -34,6 +35,7 @@ static const aod_option_t options_table[] = {
     {"--memory", AOD_OPTION_SIZE, FIELD(memory_bytes), "SIZE",
      "for all processes; the longest unused leave it (default: half of the machine's)", 1 << 20,
      INT64_MAX},
+    AOD_COMPILE_OPTION(dev_options_t),
     {"--allow-push", AOD_OPTION_FLAG, FIELD(allow_push), NULL,
      "let anybody have a message of a result pushed again: POST /push/ID/NUMBER", 0, 0},
     {"--metrics", AOD_OPTION_FLAG, FIELD(metrics), NULL, "answer GET /metrics", 0, 0},
@@ -95,6 +97,8 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
                                            .module_count = options->modules.count};
   for (int i = 0; i < AOD_PORTS; i++)
     network_options.ports[i] = options->port_base ? options->port_base + i : 0;
+  int code = aod_compile_option(options->compile, &network_options.tiers, err);
+  if (code != AOD_OK) return code;
   return aod_serve_network(&network_options, print_banner, options->ports_file, started_us, err);
 }
 

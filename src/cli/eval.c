@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/compile.h"
 #include "cli/describe.h"
 #include "cli/input.h"
 #include "node/cache.h"
@@ -22,7 +23,7 @@
 enum { MODULE_BYTES_MAX = 64 << 20, LINE_BYTES_MAX = 256 << 20 };
 
 typedef struct {
-  const char *module, *format, *messages, *memory_limit;
+  const char *module, *format, *messages, *memory_limit, *compile;
   int64_t compute_limit;
   bool state;
 } eval_options_t;
@@ -204,12 +205,11 @@ static int run_script(script_t *script, aod_error_t *err) {
 
 /* ---- the command ---- */
 
-static void report(void *context, const char *name, bool done, int64_t ms) {
-  (void)context;
-  if (done)
-    fprintf(stderr, "%s: compiled in %.1f s\n", name, (double)ms / 1000);
-  else
-    fprintf(stderr, "%s: compiling\n", name);
+/* What is compiled in the background stays in the cache, for the next run; without this one's end
+ * waiting for it, that would always come too early. */
+static void finish(aod_vm_t *vm) {
+  aod_vm_await_compiled(vm);
+  aod_vm_close(vm);
 }
 
 static int run(void *target, const aod_option_list_t *words, aod_error_t *err) {
@@ -219,12 +219,13 @@ static int run(void *target, const aod_option_list_t *words, aod_error_t *err) {
   char *cache_dir = aod_cache_dir(), *build_dir = aod_build_modules_dir();
   aod_vm_options_t options = {.cache_dir = cache_dir,
                               .shared_cache_dir = build_dir,
-                              .on_compile = report,
+                              .on_compile = aod_compile_report,
                               .in_workers = true};
-  int code = aod_vm_open(&script.vm, &options, err);
+  int code = aod_compile_option(script.options->compile, &options.tiers, err);
+  if (code == AOD_OK) code = aod_vm_open(&script.vm, &options, err);
   if (code == AOD_OK) {
     code = run_script(&script, err);
-    aod_vm_close(script.vm);
+    finish(script.vm);
   }
   free(cache_dir);
   free(build_dir);
@@ -243,6 +244,7 @@ static const aod_option_t options_table[] = {
      INT64_MAX},
     {"--memory-limit", AOD_OPTION_TEXT, FIELD(memory_limit), "N",
      "bytes, or a size such as 1-gb (default: the module's own)", 0, 0},
+    AOD_COMPILE_OPTION(eval_options_t),
     {"--state", AOD_OPTION_FLAG, FIELD(state), NULL,
      "tell size and SHA-256 of the memory after each message", 0, 0},
     {NULL, 0, 0, NULL, NULL, 0, 0},

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/options.h"
 #include "cli/command.h"
+#include "cli/compile.h"
 #include "node/cache.h"
 #include "node/known_modules.h"
 #include "vm/vm.h"
@@ -21,15 +22,6 @@ static const aod_option_t options_table[] = {
      "where to keep the code (default: the modules folder beside the program)", 0, 0},
     {NULL, 0, 0, NULL, NULL, 0, 0},
 };
-
-static void report(void *context, const char *name, bool done, int64_t ms) {
-  (void)context;
-  if (done)
-    printf("%s: compiled in %.1f s\n", name, (double)ms / 1000);
-  else
-    printf("%s: compiling\n", name);
-  fflush(stdout);
-}
 
 static int compile(aod_vm_t *vm, const char *path, aod_error_t *err) {
   aod_buf_t wasm = {0};
@@ -50,7 +42,7 @@ static int compile(aod_vm_t *vm, const char *path, aod_error_t *err) {
 static int compile_all(const char *out, const aod_option_list_t *files, aod_error_t *err) {
   char *build_dir = aod_build_modules_dir();
   aod_vm_options_t options = {
-      .cache_dir = out ? out : build_dir, .on_compile = report, .in_workers = true};
+      .cache_dir = out ? out : build_dir, .on_compile = aod_compile_report, .in_workers = true};
   aod_vm_t *vm;
   int code = aod_vm_open(&vm, &options, err);
   if (code == AOD_OK) {

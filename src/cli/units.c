@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/compile.h"
 #include "cli/serve.h"
 
 enum { PORT_MAX = 65535, FIRST_PORT = 4000 };
@@ -61,6 +62,7 @@ const aod_option_t aod_units_options[] = {
      "it evaluates this process and no others but those named so too", 0, 0},
     {"--allow-owner", AOD_OPTION_LIST, FIELD(allowed_owners), "ADDRESS",
      "it evaluates processes of this owner and of no others but those named so too", 0, 0},
+    AOD_COMPILE_OPTION(aod_units_options_t),
     {"--allow-push", AOD_OPTION_FLAG, FIELD(allow_push), NULL,
      "let anybody have a message of a result pushed again: POST /push/ID/NUMBER", 0, 0},
     {"--metrics", AOD_OPTION_FLAG, FIELD(metrics), NULL, "answer GET /metrics", 0, 0},
@@ -143,6 +145,7 @@ static int run(const aod_units_options_t *options, int64_t started_us, aod_error
                                            .allowed_owners = options->allowed_owners.values,
                                            .allowed_owner_count = options->allowed_owners.count};
   int code = choose_ports(options, network_options.ports, err);
+  if (code == AOD_OK) code = aod_compile_option(options->compile, &network_options.tiers, err);
   if (code != AOD_OK) return code;
   return aod_serve_network(&network_options, print_banner, options->ports_file, started_us, err);
 }

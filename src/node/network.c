@@ -215,13 +215,12 @@ static int offer_modules(aod_network_t *network, aod_error_t *err) {
 
 /* ---- units ---- */
 
-static void report_compile(void *context, const char *name, bool done, int64_t ms) {
+static void report_compile(void *context, const aod_compile_event_t *event) {
   (void)context;
-  if (done)
-    aod_log(AOD_LOG_INFO, "cu", "module %s is compiled, it took %lld ms; the next use is at once",
-            name, (long long)ms);
-  else
-    aod_log(AOD_LOG_INFO, "cu", "compiling module %s, this happens once for each module", name);
+  aod_buf_t text = {0};
+  aod_compile_event_write(event, &text);
+  aod_log(AOD_LOG_INFO, "cu", "module %.*s", AOD_ARG(aod_buf_slice(&text)));
+  aod_buf_free(&text);
 }
 
 static int open_vm(aod_network_t *network, aod_error_t *err) {
@@ -231,6 +230,7 @@ static int open_vm(aod_network_t *network, aod_error_t *err) {
                               .shared_cache_dir = shared_dir,
                               .on_compile = report_compile,
                               .in_workers = true,
+                              .tiers = network->options.tiers,
                               .quarantine_dir = path_in_data(network, "quarantine")};
   int code = aod_vm_open(&network->vm, &options, err);
   free(cache_dir);

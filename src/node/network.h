@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "vm/tier.h"
 
 typedef enum { AOD_PORT_AR, AOD_PORT_BUNDLER, AOD_PORT_MU, AOD_PORT_SU, AOD_PORT_CU } aod_port_t;
 enum { AOD_PORTS = 5 };
@@ -19,6 +20,7 @@ enum { AOD_BLOCK_MS = 5000 };
 typedef struct {
   const char *host;
   int64_t ports[AOD_PORTS];   /* 0: a free one; AOD_PORT_NONE: the unit is not here */
+  aod_tiers_t tiers;          /* of modules that the compute unit's cache does not have */
   uint64_t memory_bytes;      /* for the processes of the compute unit; 0: half of the machine's */
   const char *data_dir;       /* NULL: a temporary folder, removed by close */
   const char *wallet;         /* JWK file of the units' wallet; NULL: the well-known test wallet */

@@ -93,8 +93,10 @@ static int open_stores(aod_offline_t *offline, aod_error_t *err) {
 
 static int open_vm(aod_offline_t *offline, aod_error_t *err) {
   char *cache_dir = aod_cache_dir(), *shared_dir = aod_build_modules_dir();
-  aod_vm_options_t options = {
-      .cache_dir = cache_dir, .shared_cache_dir = shared_dir, .in_workers = true};
+  aod_vm_options_t options = {.cache_dir = cache_dir,
+                              .shared_cache_dir = shared_dir,
+                              .in_workers = true,
+                              .tiers = AOD_TIERS_BOTH};
   int code = aod_vm_open(&offline->vm, &options, err);
   free(cache_dir);
   free(shared_dir);

@@ -9,12 +9,7 @@
 
 #include "vm/abi.h"
 #include "vm/module.h"
-
-/* How much the compiler tries. All tiers give the same results; they differ in time. */
-typedef enum {
-  AOD_TIER_OPTIMISED, /* -O2 */
-  AOD_TIER_FIRST,     /* -O0: ready within seconds */
-} aod_tier_t;
+#include "vm/tier.h"
 
 typedef struct {
   const char *cache_dir;        /* written and read; created when missing */
@@ -25,9 +20,13 @@ typedef struct {
   aod_wasm_valtype_t gas_type;
   /* Do not load the library: another program will, by aod_code_open. */
   bool elsewhere;
-  /* Called in the calling thread when the compiler has to run, and again with done = true and the
-   * time it took. May be NULL. */
-  void (*on_compile)(void *context, const char *name, bool done, int64_t ms);
+  /* The compiler gets what processor time nothing else wants, and is killed when the descriptor
+   * `stop` becomes readable. */
+  bool background;
+  int stop;
+  /* Called in the calling thread when the compiler begins and when it has succeeded. May be NULL.
+   */
+  aod_on_compile_t *on_compile;
   void *context;
 } aod_code_options_t;
 
@@ -36,7 +35,9 @@ typedef struct {
   const aod_wasm_code_t *wasm; /* entry points; NULL when loaded elsewhere */
   aod_buf_t bytes;             /* the folded module */
   void *library;
-  int fd; /* the cache entry's file when the code is loaded elsewhere, else -1 */
+  int fd;                  /* the cache entry's file when the code is loaded elsewhere, else -1 */
+  uint8_t wasm_sha256[32]; /* of the bytes that it was made from */
+  aod_tier_t tier;
 } aod_code_t;
 
 /* Blocks while the compiler runs. `name` appears in progress and errors. The caller owns the
@@ -45,6 +46,15 @@ typedef struct {
  * module, AOD_ECOMPILE with the compiler's own words, AOD_EIO for the cache directory. */
 int aod_code_load(aod_slice_t wasm, const char *name, const aod_code_options_t *options,
                   aod_code_t **code, aod_error_t *err);
+
+/* The same, but only from the cache; false when it is not there. */
+bool aod_code_find(aod_slice_t wasm, const aod_code_options_t *options, aod_code_t **code);
+
+/* Another tier of what is loaded from a file (`elsewhere`), options->tier, of the same folded
+ * module: its state fits, its budget and depth are the same. Of several programs that ask for it
+ * one compiles; the others wait. AOD_ECLOSED when it was stopped. */
+int aod_code_load_tier(const aod_code_t *loaded, const char *name,
+                       const aod_code_options_t *options, aod_code_t **code, aod_error_t *err);
 
 /* Load what another program found and checked: the entry that `fd` is open for, which stays the
  * caller's. AOD_ECOMPILE when that is none or cannot be loaded. */

@@ -11,11 +11,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,9 +71,9 @@ int aod__compiler_find(const char *wanted, aod_buf_t *path, aod_error_t *err) {
                   wanted ? wanted : "clang and cc");
 }
 
-/* LLVM's x86 backend folds a volatile load into a conditional move and then makes a branch of that,
- * behind which the load happens on one way only; but a load must trap whether its value is needed
- * or not. Other compilers do not know the option and do not need it. */
+/* LLVM's x86 backend, when it optimises, folds a volatile load into a conditional move and then
+ * makes a branch of that, behind which the load happens on one way only; but a load must trap
+ * whether its value is needed or not. Other compilers do not know the option and do not need it. */
 static const char workaround[] = "-mllvm -x86-cmov-converter=0";
 
 /* ---- running ---- */
@@ -80,6 +83,7 @@ typedef struct {
   uint32_t count;
   const char *directory; /* where it may write */
   char *environment[4];  /* NULL-terminated */
+  bool idle;             /* takes processor time only when nothing else wants it */
 } command_t;
 
 static void add(command_t *command, const char *argument) {
@@ -102,6 +106,7 @@ static _Noreturn void become(const command_t *command, int complaints) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   setpgid(0, 0);
   alarm(MAX_SECONDS);
+  if (command->idle) sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
   dup2(complaints, STDOUT_FILENO);
   dup2(complaints, STDERR_FILENO);
   if (aod__confine_compiler(command->directory))
@@ -119,11 +124,30 @@ static pid_t start(const command_t *command, const char *complaints) {
   return pid;
 }
 
+bool aod__compile_stopped(const aod_code_options_t *options, int ms) {
+  struct pollfd stop = {.fd = options->background ? options->stop : -1, .events = POLLIN};
+  return poll(&stop, 1, ms) > 0;
+}
+
+/* In the background: until it has ended or is to. */
+static void await(pid_t pid, const aod_code_options_t *options) {
+  if (!options->background) return;
+  struct pollfd events[2] = {{.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN},
+                             {.fd = options->stop, .events = POLLIN}};
+  while (poll(events, 2, -1) < 0 && errno == EINTR) {}
+  if (events[1].revents) { /* its group may not exist yet */
+    kill(pid, SIGKILL);
+    kill(-pid, SIGKILL);
+  }
+  if (events[0].fd >= 0) close(events[0].fd);
+}
+
 /* The number is the child's until it is reaped, so what it left behind is ended before. */
-static bool succeeded(pid_t pid) {
+static bool succeeded(pid_t pid, const aod_code_options_t *options) {
   siginfo_t info;
   int status = 0;
   if (pid < 0) return false;
+  await(pid, options);
   while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0)
     if (errno != EINTR) return false;
   kill(-pid, SIGKILL);
@@ -132,8 +156,15 @@ static bool succeeded(pid_t pid) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+typedef struct {
+  const char *compiler, *directory, *workaround;
+  const aod_code_options_t *options;
+  const aod_c_source_t *source;
+  aod_arena_t arena;
+} job_t;
+
 /* AOD_ECOMPILE with the beginning of the file. */
-static int complain(const char *compiler, const char *complaints, aod_error_t *err) {
+static int complain(const job_t *job, const char *complaints, aod_error_t *err) {
   char text[MAX_COMPLAINT] = "";
   FILE *file = fopen(complaints, "rb");
   if (file) {
@@ -141,16 +172,13 @@ static int complain(const char *compiler, const char *complaints, aod_error_t *e
     text[len] = 0;
     fclose(file);
   }
-  return aod_fail(err, AOD_ECOMPILE, "%s failed: %s", compiler, *text ? text : "it said nothing");
+  if (aod__compile_stopped(job->options, 0))
+    return aod_fail(err, AOD_ECLOSED, "the compiler was stopped");
+  return aod_fail(err, AOD_ECOMPILE, "%s failed: %s", job->compiler,
+                  *text ? text : "it said nothing");
 }
 
 /* ---- parts ---- */
-
-typedef struct {
-  const char *compiler, *directory, *options, *workaround;
-  const aod_c_source_t *source;
-  aod_arena_t arena;
-} job_t;
 
 static char *part_path(job_t *job, uint32_t part, const char *suffix) {
   return aod_arena_printf(&job->arena, "%s/part%u.%s", job->directory, part, suffix);
@@ -160,6 +188,7 @@ static char *part_path(job_t *job, uint32_t part, const char *suffix) {
 static command_t begin(job_t *job) {
   char *temporary = aod_arena_printf(&job->arena, "TMPDIR=%s", job->directory);
   command_t command = {.directory = job->directory,
+                       .idle = job->options->background,
                        .environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", temporary}};
   add(&command, job->compiler);
   return command;
@@ -176,7 +205,7 @@ static int write_part(job_t *job, uint32_t part, aod_error_t *err) {
 
 static pid_t start_part(job_t *job, uint32_t part) {
   command_t command = begin(job);
-  add_words(&command, &job->arena, job->options);
+  add_words(&command, &job->arena, aod__compiler_flags(job->options->tier));
   add_words(&command, &job->arena, job->workaround);
   add(&command, "-c");
   add(&command, part_path(job, part, "c"));
@@ -193,7 +222,7 @@ static bool needs_workaround(job_t *job) {
   add_words(&command, &job->arena, "-x c -c /dev/null -o");
   add(&command, part_path(job, 0, "probe"));
   add(&command, NULL);
-  return succeeded(start(&command, part_path(job, 0, "txt")));
+  return succeeded(start(&command, part_path(job, 0, "txt")), job->options);
 }
 
 /* All parts, `jobs` at a time; the first failure stops the rest. */
@@ -207,8 +236,8 @@ static int compile_parts(job_t *job, aod_error_t *err) {
       if (!rc) children[started] = start_part(job, started);
       if (!rc) started++;
     }
-    if (i < started && !succeeded(children[i]) && !rc)
-      rc = complain(job->compiler, part_path(job, i, "txt"), err);
+    if (i < started && !succeeded(children[i], job->options) && !rc)
+      rc = complain(job, part_path(job, i, "txt"), err);
   }
   free(children);
   return rc;
@@ -222,17 +251,16 @@ static int link_parts(job_t *job, const char *output, aod_error_t *err) {
   add(&command, "-lm");
   add(&command, NULL);
   const char *complaints = part_path(job, 0, "link.txt");
-  if (succeeded(start(&command, complaints))) return 0;
-  return complain(job->compiler, complaints, err);
+  if (succeeded(start(&command, complaints), job->options)) return 0;
+  return complain(job, complaints, err);
 }
 
-int aod__compile(const char *compiler, aod_tier_t tier, const aod_c_source_t *source,
-                 const char *directory, const char *output, aod_error_t *err) {
-  job_t job = {.compiler = compiler,
-               .directory = directory,
-               .options = aod__compiler_flags(tier),
-               .source = source};
-  job.workaround = needs_workaround(&job) ? workaround : "";
+int aod__compile(const char *compiler, const aod_code_options_t *options,
+                 const aod_c_source_t *source, const char *directory, const char *output,
+                 aod_error_t *err) {
+  job_t job = {.compiler = compiler, .directory = directory, .options = options, .source = source};
+  bool optimised = options->tier == AOD_TIER_OPTIMISED;
+  job.workaround = optimised && needs_workaround(&job) ? workaround : "";
   int rc = compile_parts(&job, err);
   if (!rc) rc = link_parts(&job, output, err);
   aod_arena_free(&job.arena);

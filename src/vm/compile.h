@@ -15,10 +15,15 @@ const char *aod__compiler_flags(aod_tier_t tier);
 /* How many parts are worth compiling side by side. */
 uint32_t aod__compiler_jobs(void);
 
-/* Compile and link `source` to the file `output`, with temporary files in the existing directory
- * `directory`. The compilers run without a shell, as children with limits of time and file size.
- * AOD_ECOMPILE with the beginning of what the compiler said. */
-int aod__compile(const char *compiler, aod_tier_t tier, const aod_c_source_t *source,
-                 const char *directory, const char *output, aod_error_t *err);
+/* Compile and link `source` to the file `output` with the program at `compiler`, the options' tier
+ * and their wish for the background, with temporary files in the existing directory `directory`.
+ * The compilers run without a shell, as children with limits of time and file size. AOD_ECOMPILE
+ * with the beginning of what the compiler said, AOD_ECLOSED when it was stopped. */
+int aod__compile(const char *compiler, const aod_code_options_t *options,
+                 const aod_c_source_t *source, const char *directory, const char *output,
+                 aod_error_t *err);
+
+/* Wait until the background's work is to stop, at most `ms` (-1: for ever). */
+bool aod__compile_stopped(const aod_code_options_t *options, int ms);
 
 #endif

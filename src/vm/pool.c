@@ -73,7 +73,7 @@ static int start(aod__worker_t *worker, aod_error_t *err) {
   if (channel >= 0 && map_channel(worker, channel) &&
       socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0) {
     aod__worker_start_t request = {.socket = sockets[1],
-                                   .code_fd = worker->crew->code->fd,
+                                   .code_fd = worker->code->fd,
                                    .channel_fd = channel,
                                    .channel_bytes = worker->crew->channel_bytes,
                                    .format = worker->crew->format->name};
@@ -96,9 +96,10 @@ static int await_ready(aod__worker_t *worker, aod_error_t *err) {
                   AOD_ARG(aod_slice_sub(aod__worker_text(worker, &reply, 0), 0, 500)));
 }
 
-static int make_worker(aod__crew_t *crew, aod__worker_t **worker_out, aod_error_t *err) {
+static int make_worker(aod__crew_t *crew, const aod_code_t *code, aod__worker_t **worker_out,
+                       aod_error_t *err) {
   aod__worker_t *worker = aod_alloc(sizeof *worker);
-  *worker = (aod__worker_t){.crew = crew, .busy = true, .socket = -1};
+  *worker = (aod__worker_t){.crew = crew, .code = code, .busy = true, .socket = -1};
   int rc = start(worker, err);
   if (rc == AOD_OK) rc = await_ready(worker, err);
   if (rc == AOD_OK) {
@@ -110,7 +111,18 @@ static int make_worker(aod__crew_t *crew, aod__worker_t **worker_out, aod_error_
   return rc;
 }
 
+static void end(aod__worker_t *worker) {
+  aod__worker_end(worker->id);
+  release(worker);
+}
+
 /* ---- the list; the lock is held ---- */
+
+/* The counts are the caller's. */
+static void list(aod__pool_t *pool, aod__worker_t *worker) {
+  worker->next = pool->workers;
+  pool->workers = worker;
+}
 
 static void unlist(aod__pool_t *pool, aod__worker_t *worker) {
   aod__worker_t **link = &pool->workers;
@@ -162,21 +174,20 @@ static bool make_room(aod__pool_t *pool) {
     if (!worker->busy && (!oldest || worker->used < oldest->used)) oldest = worker;
   if (!oldest) return false;
   unlist(pool, oldest);
-  aod__worker_end(oldest->id);
-  release(oldest);
+  end(oldest);
   return true;
 }
 
 /* Starting takes a while: the lock is released meanwhile, and the place taken before. */
 static int hire(aod__pool_t *pool, aod__crew_t *crew, aod__worker_t **worker, aod_error_t *err) {
+  const aod_code_t *code = crew->code;
   pool->count++;
   crew->worker_count++;
   pthread_mutex_unlock(&pool->lock);
-  int rc = make_worker(crew, worker, err);
+  int rc = make_worker(crew, code, worker, err);
   pthread_mutex_lock(&pool->lock);
   if (rc == AOD_OK) {
-    (*worker)->next = pool->workers;
-    pool->workers = *worker;
+    list(pool, *worker);
     return AOD_OK;
   }
   pool->count--;
@@ -246,9 +257,49 @@ int aod__pool_take(aod__pool_t *pool, aod__crew_t *crew, aod__binding_t *binding
 
 void aod__pool_give(aod__pool_t *pool, aod__worker_t *worker) {
   pthread_mutex_lock(&pool->lock);
+  bool outdated = worker->code != worker->crew->code;
   worker->busy = false;
+  if (outdated) unlist(pool, worker);
   pthread_cond_broadcast(&pool->changed);
   pthread_mutex_unlock(&pool->lock);
+  if (outdated) end(worker);
+}
+
+/* ---- other code ---- */
+
+/* Take all idle workers of the crew out of the list; the lock is held. */
+static aod__worker_t *take_idle(aod__pool_t *pool, const aod__crew_t *crew) {
+  aod__worker_t *taken = NULL, *next;
+  for (aod__worker_t *worker = pool->workers; worker; worker = next) {
+    next = worker->next;
+    if (worker->busy || worker->crew != crew) continue;
+    unlist(pool, worker);
+    worker->next = taken;
+    taken = worker;
+  }
+  return taken;
+}
+
+int aod__pool_renew(aod__pool_t *pool, aod__crew_t *crew, const aod_code_t *code,
+                    aod_error_t *err) {
+  aod__worker_t *first, *old;
+  int rc = make_worker(crew, code, &first, err);
+  if (rc) return rc;
+  pthread_mutex_lock(&pool->lock);
+  crew->code = code;
+  old = take_idle(pool, crew);
+  list(pool, first);
+  first->busy = false;
+  pool->count++;
+  crew->worker_count++;
+  pthread_cond_broadcast(&pool->changed);
+  pthread_mutex_unlock(&pool->lock);
+  while (old) {
+    aod__worker_t *next = old->next;
+    end(old);
+    old = next;
+  }
+  return AOD_OK;
 }
 
 /* ---- ending ---- */
@@ -286,8 +337,7 @@ void aod__pool_dismiss(aod__pool_t *pool, aod__crew_t *crew) {
     if (worker->crew != crew) continue;
     aod_assert(!worker->busy);
     unlist(pool, worker);
-    aod__worker_end(worker->id);
-    release(worker);
+    end(worker);
   }
   pthread_mutex_unlock(&pool->lock);
 }

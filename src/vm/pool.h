@@ -29,15 +29,16 @@ typedef struct {
 
 /* What the workers of one module have in common. */
 typedef struct {
-  const aod_code_t *code; /* loaded elsewhere: with its file */
+  const aod_code_t *code; /* loaded elsewhere: with its file; guarded by the pool's lock */
   const aod_format_t *format;
   uint64_t channel_bytes;
   uint32_t worker_count; /* guarded by the pool's lock */
 } aod__crew_t;
 
 struct aod__worker {
-  aod__worker_t *next; /* this and the next four: guarded by the pool's lock */
+  aod__worker_t *next; /* this and the next five: guarded by the pool's lock */
   aod__crew_t *crew;
+  const aod_code_t *code; /* what it runs: while it is idle, its crew's */
   bool busy;
   uint32_t bound_count;
   aod__binding_t *bound[AOD__CHANNEL_SLOTS];
@@ -70,6 +71,11 @@ void aod__pool_give(aod__pool_t *pool, aod__worker_t *worker);
 /* Instead of giving back: end it, unbind all that are bound to it, and tell how it ended (words for
  * an error text) in `how`, which has room for 100 bytes. */
 void aod__pool_discard(aod__pool_t *pool, aod__worker_t *worker, char *how);
+
+/* From now on the crew runs `code`, which means the same as its code before; both must outlive the
+ * crew. A worker has been started with it when this returns AOD_OK, all others have ended but those
+ * that are busy, which end when they are given back. Errors as aod__pool_take: nothing changed. */
+int aod__pool_renew(aod__pool_t *pool, aod__crew_t *crew, const aod_code_t *code, aod_error_t *err);
 
 /* The process is gone. */
 void aod__pool_unbind(aod__pool_t *pool, aod__binding_t *binding);

@@ -4,6 +4,7 @@
 
 #include "vm/guest.h"
 #include "vm/remote.h"
+#include "vm/upgrade.h"
 
 #include <pthread.h>
 
@@ -15,6 +16,7 @@ struct aod_module {
   uint32_t references;
   aod_module_state_t state;
   aod_error_t error;       /* why it failed */
+  char *name;              /* for people */
   uint8_t wasm_sha256[32]; /* with format: the key */
   const aod_format_t *format;
   /* constant once ready */
@@ -23,6 +25,8 @@ struct aod_module {
   aod_buf_t zero_state;    /* everything else after loading, as aod_guest_state_write gives it */
   uint8_t fingerprint[32]; /* of image zero */
   aod__crew_t crew;
+  aod_module_t *next_upgrade; /* guarded by the upgrader's lock */
+  aod_code_t *optimised;      /* what the crew runs after an upgrade, else NULL */
 };
 
 struct aod_vm {
@@ -32,8 +36,16 @@ struct aod_vm {
   pthread_cond_t changed; /* some module is no longer loading */
   aod_module_t *modules;
   bool in_workers;
+  aod_tiers_t tiers;
   aod__pool_t pool;
+  aod__upgrader_t upgrader;
 };
+
+/* How its code is made: the machine's options, and what its format asks for. */
+aod_code_options_t aod__module_code_options(const aod_module_t *module);
+
+/* One more who will call aod_module_release. */
+void aod__module_retain(aod_module_t *module);
 
 struct aod_instance {
   aod_module_t *module;

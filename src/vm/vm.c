@@ -23,6 +23,11 @@ int aod_vm_open(aod_vm_t **vm_out, const aod_vm_options_t *options, aod_error_t 
     if (rc) return rc;
   }
   aod_vm_t *vm = aod_alloc(sizeof *vm);
+  int rc = aod__upgrader_init(&vm->upgrader, err);
+  if (rc) {
+    free(vm);
+    return rc;
+  }
   vm->cache_dir = aod_strdup(options->cache_dir);
   vm->shared_cache_dir = copy_or_null(options->shared_cache_dir);
   vm->compiler = copy_or_null(options->compiler);
@@ -37,13 +42,19 @@ int aod_vm_open(aod_vm_t **vm_out, const aod_vm_options_t *options, aod_error_t 
   pthread_mutex_init(&vm->lock, NULL);
   pthread_cond_init(&vm->changed, NULL);
   vm->in_workers = options->in_workers;
+  vm->tiers = options->tiers;
   aod__pool_init(&vm->pool);
   *vm_out = vm;
   return AOD_OK;
 }
 
+void aod_vm_await_compiled(aod_vm_t *vm) {
+  aod__upgrader_wait(&vm->upgrader);
+}
+
 void aod_vm_close(aod_vm_t *vm) {
   if (!vm) return;
+  aod__upgrader_deinit(&vm->upgrader);
   aod_assert(!vm->modules);
   aod__pool_deinit(&vm->pool);
   pthread_cond_destroy(&vm->changed);
@@ -113,14 +124,34 @@ static int prepare_in_worker(aod_module_t *module, aod_error_t *err) {
                              &module->zero_state, module->fingerprint, err);
 }
 
-static int load(aod_module_t *module, aod_slice_t wasm, const char *name, aod_error_t *err) {
+aod_code_options_t aod__module_code_options(const aod_module_t *module) {
   const aod_format_t *format = module->format;
   aod_code_options_t options = module->vm->code_options;
-  aod_code_t *code;
   if (format->metered) options.gas_type = format->wide ? AOD_WASM_I64 : AOD_WASM_I32;
+  return options;
+}
+
+/* Of the tier that the machine's owner wants; of both the one that is there, or else is there
+ * soonest. */
+static int load_code(const aod_module_t *module, aod_slice_t wasm, aod_code_t **code,
+                     aod_error_t *err) {
+  const aod_vm_t *vm = module->vm;
+  aod_code_options_t options = aod__module_code_options(module);
+  aod_tiers_t tiers = vm->tiers;
+  if (tiers == AOD_TIERS_BOTH && !vm->in_workers) tiers = AOD_TIERS_OPTIMISED;
+  if (tiers != AOD_TIERS_OPTIMISED) {
+    if (aod_code_find(wasm, &options, code)) return AOD_OK;
+    options.tier = AOD_TIER_FIRST;
+  }
+  return aod_code_load(wasm, module->name, &options, code, err);
+}
+
+static int load(aod_module_t *module, aod_slice_t wasm, aod_error_t *err) {
+  const aod_format_t *format = module->format;
+  aod_code_t *code;
   int rc = check_host(wasm, format, err);
-  if (rc) return aod_error_prefix(err, "module %s", name);
-  rc = aod_code_load(wasm, name, &options, &code, err);
+  if (rc) return aod_error_prefix(err, "module %s", module->name);
+  rc = load_code(module, wasm, &code, err);
   if (rc) return rc;
   if (module->vm->in_workers) {
     module->program.code = code;
@@ -135,6 +166,8 @@ static void module_free(aod_module_t *module) {
   aod_image_free(&module->image);
   aod_buf_free(&module->zero_state);
   aod_program_close(&module->program);
+  aod_code_close(module->optimised);
+  free(module->name);
   free(module);
 }
 
@@ -175,6 +208,12 @@ static void finish(aod_module_t *module, int rc, const aod_error_t *error) {
   }
   pthread_cond_broadcast(&vm->changed);
   pthread_mutex_unlock(&vm->lock);
+}
+
+void aod__module_retain(aod_module_t *module) {
+  pthread_mutex_lock(&module->vm->lock);
+  module->references++;
+  pthread_mutex_unlock(&module->vm->lock);
 }
 
 void aod_module_release(aod_module_t *module) {
@@ -220,8 +259,11 @@ int aod_module_load(aod_vm_t *vm, aod_slice_t wasm, aod_slice_t format_name, con
 
   if (mine) {
     aod_error_t error = {0};
-    int rc = load(module, wasm, name, &error);
+    module->name = aod_strdup(name);
+    int rc = load(module, wasm, &error);
     finish(module, rc, &error);
+    if (rc == AOD_OK && vm->tiers == AOD_TIERS_BOTH && module->program.code->tier == AOD_TIER_FIRST)
+      aod__upgrader_add(&vm->upgrader, module);
   }
   return result_of(module, module_out, err);
 }

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "vm/drive.h"
+#include "vm/tier.h"
 
 typedef struct aod_vm aod_vm_t;
 typedef struct aod_module aod_module_t;
@@ -26,25 +27,30 @@ typedef struct {
   const char *cache_dir;        /* written and read; created when missing */
   const char *shared_cache_dir; /* read only, may be NULL: what the build compiled */
   const char *compiler;         /* NULL: clang, else cc */
-  /* Called when a module has to be compiled (and again with done = true and the time), from the
-   * thread that compiles. May be NULL. */
-  void (*on_compile)(void *context, const char *name, bool done, int64_t ms);
+  /* Called when a module has to be compiled, and when it has been, from the thread that does it.
+   * May be NULL. */
+  aod_on_compile_t *on_compile;
   void *context;
   /* Run modules in worker processes that can do nothing else. Without, they run in this program:
    * for tests of the runtime only. */
   bool in_workers;
+  aod_tiers_t tiers; /* without workers, of both the optimised one: nothing changes there */
   const char *quarantine_dir; /* messages that end their worker are kept there; NULL: nowhere */
 } aod_vm_options_t;
 
 int aod_vm_open(aod_vm_t **vm, const aod_vm_options_t *options, aod_error_t *err);
-void aod_vm_close(aod_vm_t *vm); /* after all modules and instances are gone */
+/* After all modules and instances are gone. A compiler in the background is killed. */
+void aod_vm_close(aod_vm_t *vm);
+
+/* Wait until the background has compiled what there was to compile, or failed to. */
+void aod_vm_await_compiled(aod_vm_t *vm);
 
 /* Make `wasm` runnable under the Module-Format `format` (white space around it is ignored): decode,
  * validate, check the imports, fold, translate, compile or take all of it from the cache. Blocks
- * for as long as compiling takes; a second caller for the same module waits for the first.
- * `name` appears in progress and errors. The module is shared and reference-counted.
- * AOD_EUNSUPPORTED for an unknown format or import or feature, AOD_EINPUT with offset and reason
- * for bytes that are no valid module, AOD_ECOMPILE when the compiler fails. */
+ * for as long as compiling takes (of both tiers: the first); a second caller for the same module
+ * waits for the first. `name` appears in progress and errors. The module is shared and
+ * reference-counted. AOD_EUNSUPPORTED for an unknown format or import or feature, AOD_EINPUT with
+ * offset and reason for bytes that are no valid module, AOD_ECOMPILE when the compiler fails. */
 int aod_module_load(aod_vm_t *vm, aod_slice_t wasm, aod_slice_t format, const char *name,
                     aod_module_t **module, aod_error_t *err);
 void aod_module_release(aod_module_t *module);

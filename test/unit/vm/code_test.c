@@ -18,12 +18,12 @@ typedef struct {
   aod_buf_t wasm;
 } fixture_t;
 
-static void count_compile(void *context, const char *name, bool done, int64_t ms) {
+static void count_compile(void *context, const aod_compile_event_t *event) {
   fixture_t *fixture = context;
-  assert_string_equal(name, "seven");
-  assert_true(ms >= 0);
-  fixture->begun += !done;
-  fixture->done += done;
+  assert_string_equal(event->name, "seven");
+  assert_true(event->ms >= 0);
+  fixture->begun += !event->done;
+  fixture->done += event->done;
 }
 
 static int setup(void **state) {

@@ -281,9 +281,9 @@ static void test_script(void **state) {
   if (run.problems) fail_msg("%s: %d differences", script->vectors, run.problems);
 }
 
-static void on_compile(void *context, const char *name, bool done, int64_t ms) {
+static void on_compile(void *context, const aod_compile_event_t *event) {
   (void)context;
-  if (done) print_message("compiled %s in %lld ms\n", name, (long long)ms);
+  if (event->done) print_message("compiled %s in %lld ms\n", event->name, (long long)event->ms);
 }
 
 static int open_vm(void **state) {
