@@ -170,20 +170,18 @@ static void read_labels(checker_t *checker, aod__instruction_t *instruction) {
   instruction->label_count = count + 1;
 }
 
-/* The flags of a memory access: the alignment's logarithm, and bit 6 when a memory index follows.
- */
+/* The flags of a memory access are the alignment's logarithm. With several memories, which are not
+ * supported, bit 6 would say that an index follows. */
 static void read_memarg(checker_t *checker, aod__instruction_t *instruction) {
   aod__reader_t *reader = &checker->reader;
-  uint32_t flags = aod__read_u32(reader), memory = 0;
-  if (flags & 0x40) memory = aod__read_u32(reader);
-  flags &= ~0x40u;
+  uint32_t flags = aod__read_u32(reader);
   bool is_64 = address_type(checker) == AOD_WASM_I64;
   instruction->bits[0] = is_64 ? aod__read_u64(reader) : aod__read_u32(reader);
   if (flags >= 32)
     fail(checker, "malformed memory access flags");
   else if (UINT64_C(1) << flags > instruction->row->size)
     fail(checker, "alignment must not be larger than natural");
-  if (memory >= checker->module->memory_count) fail(checker, "unknown memory");
+  if (checker->module->memory_count == 0) fail(checker, "unknown memory");
 }
 
 static void read_memory_index(checker_t *checker) {

@@ -51,6 +51,9 @@ static const struct {
      "function 0: byte 23: i32.add: type mismatch: too few operands"},
     {BYTES(MODULE "\1\4\1\x60\0\0\3\2\1\0\x0a\6\1\4\0\xfe\0\x0b"), AOD_EUNSUPPORTED,
      "function 0: byte 23: unsupported opcode 0xfe 0x00"},
+    {BYTES(MODULE "\1\4\1\x60\0\0\3\2\1\0\5\3\1\0\1"
+                  "\x0a\x0b\1\x09\0\x41\0\x28\x42\0\0\x1a\x0b"),
+     AOD_EINPUT, "function 0: byte 30: i32.load: malformed memory access flags"},
     {BYTES(MODULE "\1\4\1\x60\0\0\3\2\1\0\x0a\5\1\3\0\x06\x0b"), AOD_EINPUT,
      "function 0: byte 23: illegal opcode"},
     {BYTES(MODULE "\1\4\1\x60\0\0\3\2\1\0\x0a\x0a\1\x08\1\xff\xff\xff\xff\x0f\x7f\x0b"), AOD_ELIMIT,
