@@ -3,9 +3,11 @@
  *
  * The modules are not part of the repository. They are looked for in $AOD_MODULES, else in
  * <build>/modules; files whose module is missing are skipped, with a count at the end. Compiled
- * code is kept in <build>/modules-cache, so that only the first run takes minutes. With
- * $AOD_FIRST_TIER the quickly compiled code is tried, with $AOD_MOVE a process goes on in another
- * instance after each message; both must give the same. */
+ * code is kept in <build>/modules-cache, so that only the first run takes minutes.
+ *
+ * However the code was made, and whatever becomes of a process between two messages, the bytes are
+ * the same (H58): $AOD_MATRIX says which ways are tried besides the usual one ("some": those that
+ * take seconds, "all"). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,13 +53,45 @@ static const script_t scripts[] = {
 };
 #define SCRIPT_COUNT (sizeof scripts / sizeof scripts[0])
 
-static aod_vm_t *vm;
+/* How code is made and where it runs. */
+typedef struct {
+  const char *name; /* empty: the usual way, which is always tried */
+  aod_tier_t tier;
+  const char *compiler;
+  bool here; /* not in workers */
+  bool move; /* after each message the process is packed and goes on in another instance */
+  bool some; /* tried with AOD_MATRIX=some, on the scripts in some_scripts */
+} way_t;
+
+static const way_t ways[] = {
+    {"", AOD_TIER_OPTIMISED, NULL},
+    {"moved", AOD_TIER_OPTIMISED, NULL, .move = true, .some = true},
+    {"here", AOD_TIER_OPTIMISED, NULL, .here = true, .some = true},
+    {"first tier, moved", AOD_TIER_FIRST, NULL, .move = true, .some = true},
+    {"first tier", AOD_TIER_FIRST, NULL},
+    {"gcc, first tier", AOD_TIER_FIRST, "gcc", .here = true, .some = true},
+    {"gcc", AOD_TIER_OPTIMISED, "gcc"},
+    {"gcc, moved", AOD_TIER_OPTIMISED, "gcc", .move = true},
+};
+#define WAY_COUNT (sizeof ways / sizeof ways[0])
+
+/* One of 64 bits, a metered one of 32, and one that opens no files. */
+static const char *const some_scripts[] = {"aos2_0_6", "aos2_0_4_32.metered", "process"};
+
+typedef struct {
+  char name[64];
+  const script_t *script;
+  const way_t *way;
+} case_t;
+
+static aod_vm_t *vms[WAY_COUNT]; /* opened when they are needed */
 static int skipped;
 
 /* ---- one script ---- */
 
 typedef struct {
   const script_t *script;
+  aod_vm_t *vm;
   aod_module_t *module;
   aod_instance_t *instance;
   suitcase_t *suitcase; /* NULL: it stays where it is */
@@ -96,7 +130,7 @@ static bool is_volatile(const json_t *line, const char *field) {
   return false;
 }
 
-/* The JSON text of msg or env, checked against its recorded hash. */
+/* The JSON text of msg or env, checked against its recorded hash (H9). */
 static void input(run_t *run, const json_t *line, const char *name, aod_buf_t *text) {
   uint8_t digest[32];
   char got[65], key[32];
@@ -109,7 +143,7 @@ static void input(run_t *run, const json_t *line, const char *name, aod_buf_t *t
 
 /* ---- results ---- */
 
-/* Writes the result and returns whether it has an Error, after which the state is undone. */
+/* H14: writes the result and returns whether it has an Error, after which the state is undone. */
 static bool result_of(const aod_evaluation_t *evaluation, aod_buf_t *out) {
   aod_slice_t text = aod_buf_slice(&evaluation->text);
   if (!evaluation->failed) return !aod_result_write_loader(text, evaluation->gas_used, out);
@@ -122,7 +156,7 @@ static json_t *without_volatile(const json_t *line, json_t *result) {
   return result;
 }
 
-/* Gas depends on how WeaveDrive calls are answered: ours is the way that `alt.sync` recorded. */
+/* H50: gas depends on how WeaveDrive calls are answered; ours is the way that `alt.sync` has. */
 static json_t *expected_result(const json_t *line) {
   const json_t *sync = json_object_get(json_object_get(line, "alt"), "sync");
   json_t *expected = json_deep_copy(json_object_get(line, "result"));
@@ -148,6 +182,7 @@ static void compare_result(run_t *run, const json_t *line, aod_slice_t text) {
 
 /* ---- images ---- */
 
+/* H22, H42 */
 static void compare_image(run_t *run, const json_t *line) {
   const json_t *sync = json_object_get(json_object_get(line, "alt"), "sync");
   if (!sync || is_volatile(line, "memory")) return;
@@ -179,7 +214,8 @@ static bool was_asked(json_t *requests, const json_t *recorded) {
   return false;
 }
 
-/* Everything recorded was asked for. We ask for more: every message begins without any file. */
+/* H56, H57: everything recorded was asked for, and nothing by a message that asked for nothing. We
+ * ask for more: every message begins without any file. */
 static void compare_requests(run_t *run, const json_t *line) {
   size_t i;
   json_t *recorded, *requests = run->gateway.requests, *all = json_object_get(line, "http");
@@ -219,7 +255,7 @@ static void run_line(run_t *run, const json_t *line) {
 static void open_instance(run_t *run, aod_slice_t wasm, const json_t *line) {
   aod_error_t error = {0};
   aod_slice_t format = aod_json_get_string(line, "format");
-  if (aod_module_load(vm, wasm, format, run->script->module, &run->module, &error))
+  if (aod_module_load(run->vm, wasm, format, run->script->module, &run->module, &error))
     fail_msg("%s", error.message);
   aod_instance_options_t options = {
       .compute_limit = (uint64_t)json_number_value(json_object_get(line, "compute_limit")),
@@ -255,61 +291,92 @@ static bool find_module(const char *name, aod_buf_t *wasm) {
   return aod_file_read(path, 64 << 20, wasm, NULL) == AOD_OK;
 }
 
-static void test_script(void **state) {
-  const script_t *script = *state;
-  aod_buf_t wasm = {0}, lines = {0};
-  char path[4096];
-  const char *reason = script->skip;
-  if (script->slow && !getenv("AOD_SLOW_TESTS"))
-    reason = "compiling its module takes minutes; set AOD_SLOW_TESTS to run it";
-  if (!reason && !find_module(script->module, &wasm)) reason = "its module is not there";
-  if (reason) {
-    print_message("SKIPPED %s.jsonl: %s\n", script->vectors, reason);
-    skipped++;
-    skip();
-  }
-  snprintf(path, sizeof path, "%s/test/vectors/eval/%s.jsonl", AOD_SOURCE_DIR, script->vectors);
-  assert_int_equal(aod_file_read(path, 64 << 20, &lines, NULL), AOD_OK);
-  run_t run = {.script = script};
-  run.drive = test_drive_open(&run.gateway);
-  if (getenv("AOD_MOVE") && !script->drive) run.suitcase = aod_alloc(sizeof *run.suitcase);
-  run_script(&run, aod_buf_slice(&wasm), aod_buf_slice(&lines));
-  if (run.suitcase) suitcase_free(run.suitcase);
-  test_drive_close(&run.gateway);
-  aod_buf_free(&wasm);
-  aod_buf_free(&lines);
-  if (run.problems) fail_msg("%s: %d differences", script->vectors, run.problems);
-}
-
 static void on_compile(void *context, const aod_compile_event_t *event) {
   (void)context;
   if (event->done) print_message("compiled %s in %lld ms\n", event->name, (long long)event->ms);
 }
 
-static int open_vm(void **state) {
-  (void)state;
+static aod_vm_t *vm_for(const way_t *way) {
+  aod_vm_t **vm = &vms[way - ways];
+  if (*vm) return *vm;
   aod_vm_options_t options = {.cache_dir = AOD_BINARY_DIR "/modules-cache",
+                              .compiler = way->compiler,
                               .on_compile = on_compile,
-                              .in_workers = getenv("AOD_HERE") == NULL};
-  int rc = aod_vm_open(&vm, &options, NULL);
-  if (rc == AOD_OK && getenv("AOD_FIRST_TIER")) vm->code_options.tier = AOD_TIER_FIRST;
-  return rc;
+                              .in_workers = !way->here};
+  assert_int_equal(aod_vm_open(vm, &options, NULL), AOD_OK);
+  (*vm)->code_options.tier = way->tier;
+  return *vm;
 }
 
-static int close_vm(void **state) {
+static const char *reason_to_skip(const case_t *test, aod_buf_t *wasm) {
+  const script_t *script = test->script;
+  if (script->skip) return script->skip;
+  if (script->slow && !getenv("AOD_SLOW_TESTS"))
+    return "compiling its module takes minutes; set AOD_SLOW_TESTS to run it";
+  return find_module(script->module, wasm) ? NULL : "its module is not there";
+}
+
+static void test_script(void **state) {
+  const case_t *test = *state;
+  const script_t *script = test->script;
+  aod_buf_t wasm = {0}, lines = {0};
+  char path[4096];
+  const char *reason = reason_to_skip(test, &wasm);
+  if (reason) {
+    print_message("SKIPPED %s: %s\n", test->name, reason);
+    skipped++;
+    skip();
+  }
+  snprintf(path, sizeof path, "%s/test/vectors/eval/%s.jsonl", AOD_SOURCE_DIR, script->vectors);
+  assert_int_equal(aod_file_read(path, 64 << 20, &lines, NULL), AOD_OK);
+  run_t run = {.script = script, .vm = vm_for(test->way)};
+  run.drive = test_drive_open(&run.gateway);
+  if (test->way->move) run.suitcase = aod_alloc(sizeof *run.suitcase);
+  run_script(&run, aod_buf_slice(&wasm), aod_buf_slice(&lines));
+  if (run.suitcase) suitcase_free(run.suitcase);
+  test_drive_close(&run.gateway);
+  aod_buf_free(&wasm);
+  aod_buf_free(&lines);
+  if (run.problems) fail_msg("%s: %d differences", test->name, run.problems);
+}
+
+static int close_vms(void **state) {
   (void)state;
-  aod_vm_close(vm);
-  if (skipped) print_message("SKIPPED %d of %zu scripts\n", skipped, SCRIPT_COUNT);
+  for (size_t i = 0; i < WAY_COUNT; i++) aod_vm_close(vms[i]);
+  if (skipped) print_message("SKIPPED %d scripts\n", skipped);
   return 0;
 }
 
-/* With an argument: only the scripts whose name matches the pattern. */
+/* ---- which ---- */
+
+static bool is_wanted(const script_t *script, const way_t *way) {
+  const char *matrix = getenv("AOD_MATRIX");
+  if (way == ways) return true;
+  if (!matrix || (way->move && script->drive)) return false; /* what is packed has no drive */
+  if (strcmp(matrix, "all") == 0) return true;
+  for (size_t i = 0; i < sizeof some_scripts / sizeof some_scripts[0]; i++) {
+    if (way->some && strcmp(script->vectors, some_scripts[i]) == 0) return true;
+  }
+  return false;
+}
+
+/* With an argument: only the tests whose name matches the pattern. */
 int main(int argc, char **argv) {
   if (aod_workers_start(NULL)) return 1;
   if (argc > 1) cmocka_set_test_filter(argv[1]);
-  struct CMUnitTest tests[SCRIPT_COUNT];
-  for (size_t i = 0; i < SCRIPT_COUNT; i++)
-    tests[i] = (struct CMUnitTest){
-        .name = scripts[i].vectors, .test_func = test_script, .initial_state = (void *)&scripts[i]};
-  return _cmocka_run_group_tests("eval vectors", tests, SCRIPT_COUNT, open_vm, close_vm);
+  static case_t cases[SCRIPT_COUNT * WAY_COUNT];
+  struct CMUnitTest tests[SCRIPT_COUNT * WAY_COUNT];
+  size_t count = 0;
+  for (size_t i = 0; i < SCRIPT_COUNT * WAY_COUNT; i++) {
+    const script_t *script = &scripts[i % SCRIPT_COUNT];
+    const way_t *way = &ways[i / SCRIPT_COUNT];
+    if (!is_wanted(script, way)) continue;
+    case_t *test = &cases[count];
+    *test = (case_t){.script = script, .way = way};
+    snprintf(test->name, sizeof test->name, "%s%s%s", script->vectors, *way->name ? ", " : "",
+             way->name);
+    tests[count++] =
+        (struct CMUnitTest){.name = test->name, .test_func = test_script, .initial_state = test};
+  }
+  return _cmocka_run_group_tests("eval vectors", tests, count, NULL, close_vms);
 }
