@@ -189,6 +189,13 @@ for (const [abi, module] of [['64', () => net.module64], ['32', () => net.module
       assert.doesNotMatch(text, /Memory|Patches/)
     })
 
+    test('H19 what was to be sent is kept beside an Error', async () => {
+      const id = await sendMessage(net, probe, { data: answer({ Error: 'half done', Output: 'o', Messages: [entry(unknownId)] }) })
+      const { Error, Messages } = await resultOf(net, probe, id)
+      assert.equal(Error, 'half done')
+      assert.deepEqual(Messages.map(({ Target }) => Target), [unknownId])
+    })
+
     test('outbox entries pass as they were emitted', async () => {
       const odd = { ...entry(unknownId, { tags: [tag('N', 5), tag('S', 's')] }), Extra: { deep: [1, null, true, 1.5] } }
       const id = await sendMessage(net, probe, { data: answer({ Output: '', Messages: [odd] }) })
@@ -314,8 +321,8 @@ describe('what a module must say', () => {
   }
 
   for (const [what, changes, status, pattern] of [
-    ['a known Module-Format', { 'Module-Format': 'wasm128-unknown' }, 422, /Module-Format/],
-    ['a Module-Format at all', { 'Module-Format': null }, 422, /Module-Format/],
+    ['H2 a known Module-Format', { 'Module-Format': 'wasm128-unknown' }, 422, /Module-Format/],
+    ['H2 a Module-Format at all', { 'Module-Format': null }, 422, /Module-Format/],
     ['an Input-Encoding', { 'Input-Encoding': null }, 422, /Input-Encoding/],
     ['an Output-Encoding', { 'Output-Encoding': null }, 422, /Output-Encoding/],
     ['a Memory-Limit', { 'Memory-Limit': null }, 413, /Memory-Limit/],
@@ -331,7 +338,7 @@ describe('what a module must say', () => {
     })
   }
 
-  test('U25 what the process says counts more', async () => {
+  test('U25 H45 what the process says counts more', async () => {
     const modest = await boot({ 'Memory-Limit': '999-gb' }, [tag('Memory-Limit', '1-gb')])
     assert.doesNotMatch(modest.text, /Memory-Limit/)
     const greedy = await boot({}, [tag('Memory-Limit', '999-gb')])

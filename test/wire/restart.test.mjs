@@ -124,7 +124,7 @@ test('messages that were acknowledged survive a SIGKILL in the middle of the loa
   }
 })
 
-test('processes go on from snapshots, and without them', async () => {
+test('U11 processes go on from snapshots, and without them; results that are lost are made again', async () => {
   const data = temporaryFolder()
   let net = await startNetwork({ data })
   const process = await spawnProcess(net)

@@ -142,13 +142,13 @@ async function assertKeptOnce(url, ids) {
   assert.deepEqual(await timesKept(url, ids), ids.map(() => 1))
 }
 
-// Every item of every bundle that the wallet paid for.
+// Every item of every bundle that the wallet paid for (S39).
 async function carried(url, owner, limit) {
   const { json } = await request(`${url}/graphql`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({
-      query: `query($owner: String!) { transactions(owners: [$owner], first: ${limit}, tags: [{ name: "Bundle-Format", values: ["binary"] }]) { edges { node { id } } } }`,
+      query: `query($owner: String!) { transactions(owners: [$owner], first: ${limit}, tags: [{ name: "Bundle-Format", values: ["binary"] }, { name: "Bundle-Version", values: ["2.0.0"] }]) { edges { node { id } } } }`,
       variables: { owner },
     }),
   })
@@ -176,7 +176,7 @@ after(async () => {
 for (const [option, name] of [['--upload', 'a bundler'], ['--upload-bundles', 'a gateway, in bundles of our own']]) {
   const sender = (data) => startSender(data, option, trouble.url)
 
-  test(`to ${name}: every record`, async () => {
+  test(`S38 to ${name}: every record`, async () => {
     trouble.harm = null
     const data = temporaryFolder()
     const net = await sender(data)
@@ -212,7 +212,7 @@ for (const [option, name] of [['--upload', 'a bundler'], ['--upload-bundles', 'a
     await net.stop()
   })
 
-  test(`to ${name}: the receiver is away for a while, what waits is told, and survives`, async () => {
+  test(`S38 to ${name}: the receiver is away for a while, what waits is told, and survives`, async () => {
     trouble.harm = null
     const data = temporaryFolder()
     let net = await sender(data)

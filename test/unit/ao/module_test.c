@@ -8,6 +8,7 @@ static int after_each(void **state) {
   return 0;
 }
 
+/* H45 */
 static void sizes_are_read_as_the_reference_reads_them(void **state) {
   (void)state;
   static const struct {

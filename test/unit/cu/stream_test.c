@@ -168,6 +168,7 @@ static void dry_runs_see_the_state_after_a_message(void **state) {
   assert_string_equal(ask_results(), results);
 }
 
+/* U11: where the reference answers 425. */
 static void lost_results_are_made_again(void **state) {
   (void)state;
   stream_init(two_crons());
@@ -224,6 +225,7 @@ static void check_empty_result(const char *body) {
   check_contains(body, "{\"Messages\":[],\"Assignments\":[],\"Spawns\":[],\"Output\":\"\"");
 }
 
+/* U21 */
 static void a_message_that_was_pushed_twice_counts_once(void **state) {
   (void)state;
   stream_init(no_tags());
@@ -254,6 +256,7 @@ static void a_message_that_was_pushed_twice_counts_once(void **state) {
   assert_string_equal(seen(), third);
 }
 
+/* U22 */
 static void a_transaction_that_is_assigned_twice_counts_once(void **state) {
   (void)state;
   stream_init(no_tags());
@@ -299,6 +302,7 @@ static void break_chain(void) {
   stream.chain[0] ^= 1;
 }
 
+/* U20 */
 static void a_broken_chain_is_refused_from_there_on(void **state) {
   (void)state;
   stream_init(no_tags());
@@ -331,7 +335,7 @@ static void a_broken_chain_at_its_beginning_names_the_process(void **state) {
   check_contains(stream_wait.error.message, id_text(stream.process.id));
 }
 
-/* ---- processes that are not in their schedule ---- */
+/* ---- processes that are not in their schedule (U47) ---- */
 
 static void the_process_item_comes_first_in_any_case(void **state) {
   (void)state;
@@ -353,7 +357,7 @@ static void the_process_item_comes_first_in_any_case(void **state) {
   assert_string_equal(ask_results(), results);
 }
 
-/* ---- operators' lists ---- */
+/* ---- operators' lists (U52) ---- */
 
 static const char *const anybody[] = {"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"};
 static const char *listed[1];
