@@ -1,5 +1,6 @@
 /* How many messages a second does a scheduler order? Signs the messages beforehand, posts them over
- * many connections, each with one request under way, and measures until the last answer.
+ * many connections, each with one request under way, and measures until the last answer. More
+ * messages than a batch are signed batch by batch, while the clock stands.
  *
  *   bench_schedule HOST PORT SCHEDULER MODULE PROCESSES MESSAGES CONNECTIONS [RATE]
  *
@@ -17,12 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arweave/base64url.h"
 #include "arweave/item.h"
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 
-enum { ANSWER_BYTES_MAX = 4096 };
+enum { ANSWER_BYTES_MAX = 4096, BATCH = 50000 };
 
 typedef struct {
   int fd;
@@ -36,17 +38,21 @@ typedef struct {
 typedef struct {
   struct sockaddr_in address;
   const char *scheduler, *module;
-  size_t process_count, message_count, connection_count;
+  size_t process_count, connection_count;
   double rate;
   aod_signer_t *user;
   aod_arena_t arena;
   uint8_t (*processes)[32];
-  aod_slice_t *requests; /* whole HTTP requests */
   connection_t *connections;
   int epoll;
-  size_t next, done;
+  /* of a batch */
+  aod_slice_t *requests; /* whole HTTP requests */
+  size_t request_count, next, done;
   int64_t began_us;
+  /* of all batches */
   int64_t *latencies_us;
+  size_t latency_count;
+  double seconds, own_seconds;
 } load_t;
 
 static _Noreturn void stop(const char *what) {
@@ -116,7 +122,7 @@ static void connect_one(load_t *load, connection_t *connection) {
 
 /* Requests are smaller than a socket's buffer, which is empty between two of them. */
 static void post_next(load_t *load, connection_t *connection) {
-  connection->busy = load->next < load->message_count;
+  connection->busy = load->next < load->request_count;
   if (!connection->busy) return;
   connection->request = load->next++;
   connection->received = 0;
@@ -141,7 +147,8 @@ static void read_answer(load_t *load, connection_t *connection) {
   connection->answer[connection->received] = 0;
   if (!is_complete(connection)) return;
   if (strncmp(connection->answer, "HTTP/1.1 200", 12) != 0) stop(connection->answer);
-  load->latencies_us[load->done++] = aod_clock_monotonic_us() - connection->began_us;
+  load->latencies_us[load->latency_count++] = aod_clock_monotonic_us() - connection->began_us;
+  load->done++;
   connection->busy = false;
 }
 
@@ -149,7 +156,7 @@ static void read_answer(load_t *load, connection_t *connection) {
 
 /* How many may be posted by now. */
 static size_t allowed(const load_t *load) {
-  if (load->rate <= 0) return load->message_count;
+  if (load->rate <= 0) return load->request_count;
   double elapsed_s = (double)(aod_clock_monotonic_us() - load->began_us) / 1e6;
   return 1 + (size_t)(elapsed_s * load->rate);
 }
@@ -167,16 +174,19 @@ static double processor_time(void) {
   return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
-static double run(load_t *load) {
+/* Post the batch and wait for its answers. */
+static void run(load_t *load) {
   struct epoll_event events[256];
+  double own_seconds = processor_time();
   load->next = load->done = 0;
   load->began_us = aod_clock_monotonic_us();
-  while (load->done < load->message_count) {
+  while (load->done < load->request_count) {
     post_allowed(load);
     int count = epoll_wait(load->epoll, events, 256, load->rate > 0 ? 1 : 1000);
     for (int i = 0; i < count; i++) read_answer(load, events[i].data.ptr);
   }
-  return (double)(aod_clock_monotonic_us() - load->began_us) / 1e6;
+  load->seconds += (double)(aod_clock_monotonic_us() - load->began_us) / 1e6;
+  load->own_seconds += processor_time() - own_seconds;
 }
 
 static int compare(const void *a, const void *b) {
@@ -185,18 +195,36 @@ static int compare(const void *a, const void *b) {
 }
 
 static double quantile_ms(const load_t *load, double q) {
-  return (double)load->latencies_us[(size_t)((double)(load->done - 1) * q)] / 1000;
+  return (double)load->latencies_us[(size_t)((double)(load->latency_count - 1) * q)] / 1000;
 }
 
-static void make_and_post_processes(load_t *load) {
-  size_t message_count = load->message_count;
-  double rate = load->rate;
+static void post_processes(load_t *load) {
   for (size_t i = 0; i < load->process_count; i++) load->requests[i] = make_process(load, i);
-  load->message_count = load->process_count;
-  load->rate = 0;
+  load->request_count = load->process_count;
   run(load);
-  load->message_count = message_count;
-  load->rate = rate;
+  load->latency_count = 0;
+  load->seconds = load->own_seconds = 0;
+}
+
+static void post_messages(load_t *load, size_t count) {
+  for (size_t posted = 0; posted < count; posted += load->request_count) {
+    aod_arena_free(&load->arena);
+    load->request_count = count - posted < BATCH ? count - posted : BATCH;
+    for (size_t i = 0; i < load->request_count; i++)
+      load->requests[i] = make_message(load, posted + i);
+    run(load);
+  }
+}
+
+static void report(load_t *load) {
+  size_t count = load->latency_count;
+  char process[AOD_ID_CHARS + 1];
+  aod_id_encode(load->processes[0], process);
+  qsort(load->latencies_us, count, sizeof *load->latencies_us, compare);
+  printf("{\"messages\":%zu,\"seconds\":%.3f,\"rate\":%.1f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,"
+         "\"own_us\":%.1f,\"process\":\"%s\"}\n",
+         count, load->seconds, (double)count / load->seconds, quantile_ms(load, 0.5),
+         quantile_ms(load, 0.99), load->own_seconds * 1e6 / (double)count, process);
 }
 
 int main(int argc, char **argv) {
@@ -205,28 +233,21 @@ int main(int argc, char **argv) {
                  .scheduler = argv[3],
                  .module = argv[4],
                  .process_count = strtoul(argv[5], NULL, 10),
-                 .message_count = strtoul(argv[6], NULL, 10),
                  .connection_count = strtoul(argv[7], NULL, 10),
-                 .rate = argc > 8 ? atof(argv[8]) : 0,
                  .epoll = epoll_create1(EPOLL_CLOEXEC)};
+  size_t message_count = strtoul(argv[6], NULL, 10);
   inet_pton(AF_INET, argv[1], &load.address.sin_addr);
   aod_error_t err;
   if (aod_signer_generate("ed25519", &load.user, &err) != AOD_OK) stop(err.message);
-  size_t most = load.message_count > load.process_count ? load.message_count : load.process_count;
+  size_t most = load.process_count > BATCH ? load.process_count : BATCH;
   load.processes = aod_alloc(load.process_count * 32);
   load.requests = aod_alloc(most * sizeof *load.requests);
-  load.latencies_us = aod_alloc(most * sizeof *load.latencies_us);
+  load.latencies_us = aod_alloc((load.process_count + message_count) * sizeof *load.latencies_us);
   load.connections = aod_alloc(load.connection_count * sizeof *load.connections);
   for (size_t i = 0; i < load.connection_count; i++) connect_one(&load, &load.connections[i]);
-  make_and_post_processes(&load);
-  for (size_t i = 0; i < load.message_count; i++) load.requests[i] = make_message(&load, i);
-  double own_seconds = processor_time();
-  double seconds = run(&load);
-  own_seconds = processor_time() - own_seconds;
-  qsort(load.latencies_us, load.done, sizeof *load.latencies_us, compare);
-  printf("{\"messages\":%zu,\"seconds\":%.3f,\"rate\":%.1f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,"
-         "\"own_us\":%.1f}\n",
-         load.done, seconds, (double)load.done / seconds, quantile_ms(&load, 0.5),
-         quantile_ms(&load, 0.99), own_seconds * 1e6 / (double)load.done);
+  post_processes(&load);
+  load.rate = argc > 8 ? atof(argv[8]) : 0;
+  post_messages(&load, message_count);
+  report(&load);
   return 0;
 }

@@ -15,7 +15,7 @@ export function quantile(values, q) {
 }
 
 // The processes that a process started, and those that they did, itself included.
-function familyOf(pid) {
+export function familyOf(pid) {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean))
   return [pid, ...children.flatMap(familyOf)]
