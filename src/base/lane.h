@@ -36,8 +36,9 @@ typedef struct {
 void aod_lane_init(aod_lane_t *lane, aod_pool_t *pool);
 /* Any thread. The lane must live until its tasks have run. */
 void aod_lane_post(aod_lane_t *lane, aod_task_t *task);
-/* The same, but when the lane is idle the task runs here and now, which spares waking a thread of the
- * pool. For short tasks; the caller holds no lock. Must have returned before the pool is closed. */
+/* The same, but when the lane is idle the task runs here and now, which spares waking a thread of
+ * the pool. For short tasks; the caller holds no lock. Must have returned before the pool is
+ * closed. */
 void aod_lane_run(aod_lane_t *lane, aod_task_t *task);
 bool aod_lane_idle(aod_lane_t *lane); /* nothing queued, nothing running */
 
