@@ -27,10 +27,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "support/mixer.h"
 #include "vm/confine.h"
 #include "vm/process.h"
-
-#define FORMAT "wasm32-unknown-emscripten4"
 
 /* ---- what a confined process can do ---- */
 
@@ -214,146 +213,22 @@ static void test_compiler_confined(void **state) {
   if (!has_landlock()) print_message("SKIPPED writing elsewhere: no Landlock in this kernel\n");
 }
 
-/* ---- a module with memory that changes in many places ---- */
-
-/* A message "s<digits>" mixes the number into 64 cells spread over memory, grows memory at times,
- * traps at multiples of 7 after writing, and answers with a sum over the cells. "l" never ends. */
-static const char text[] =
-    "(module"
-    "(memory $memory 4 64) (export \"memory\" (memory $memory))"
-    "(table 1 1 funcref)"
-    "(global $sp (mut i32) (i32.const 65536)) (global $seen (mut i32) (i32.const 0))"
-    "(func $none) (func $get (result i32) (global.get $sp))"
-    "(func $set (param i32) (global.set $sp (local.get 0)))"
-    "(func $alloc (param i32) (result i32)"
-    "  (global.set $sp (i32.and (i32.sub (global.get $sp) (local.get 0)) (i32.const -16)))"
-    "  (global.get $sp))"
-    "(func $end (result i32) (i32.const 4096))"
-    "(func $threw (param i32 i32))"
-    "(func $dyncall (param i32 i32 i32))"
-    "(func $cell (param $i i32) (result i32)"
-    "  (i32.add (i32.const 70000) (i32.mul (local.get $i) (i32.const 2741))))"
-    "(func $number (param $at i32) (result i32) (local $n i32) (local $c i32)"
-    "  (loop $more"
-    "    (local.set $c (i32.sub (i32.load8_u (local.get $at)) (i32.const 48)))"
-    "    (if (i32.lt_u (local.get $c) (i32.const 10)) (then"
-    "      (local.set $n (i32.add (i32.mul (local.get $n) (i32.const 10)) (local.get $c)))"
-    "      (local.set $at (i32.add (local.get $at) (i32.const 1)))"
-    "      (br $more))))"
-    "  (local.get $n))"
-    "(func $mix (param $n i32) (local $i i32) (local $at i32)"
-    "  (loop $next"
-    "    (local.set $at (call $cell (local.get $i)))"
-    "    (i32.store (local.get $at) (i32.add"
-    "      (i32.mul (i32.load (local.get $at)) (i32.const 1664525))"
-    "      (i32.add (local.get $n) (local.get $i))))"
-    "    (local.set $i (i32.add (local.get $i) (i32.const 1)))"
-    "    (br_if $next (i32.lt_u (local.get $i) (i32.const 64)))))"
-    "(func $sum (result i32) (local $i i32) (local $sum i32)"
-    "  (loop $next"
-    "    (local.set $sum (i32.xor (i32.rotl (local.get $sum) (i32.const 1))"
-    "      (i32.load (call $cell (local.get $i)))))"
-    "    (local.set $i (i32.add (local.get $i) (i32.const 1)))"
-    "    (br_if $next (i32.lt_u (local.get $i) (i32.const 64))))"
-    "  (i32.add (local.get $sum) (global.get $seen)))"
-    "(func $write (param $value i32) (local $i i32)"
-    "  (loop $next"
-    "    (i32.store8 (i32.add (i32.const 2048) (local.get $i))"
-    "      (i32.add (i32.const 97) (i32.and (local.get $value) (i32.const 15))))"
-    "    (local.set $value (i32.shr_u (local.get $value) (i32.const 4)))"
-    "    (local.set $i (i32.add (local.get $i) (i32.const 1)))"
-    "    (br_if $next (i32.lt_u (local.get $i) (i32.const 8)))))"
-    "(func $handle (param $msg i32) (param $env i32) (result i32) (local $n i32)"
-    "  (if (i32.eq (i32.load8_u (i32.add (local.get $msg) (i32.const 1))) (i32.const 108)) (then "
-    "(loop $ever"
-    "  (i32.store (i32.const 9000) (i32.mul (i32.const 3) (i32.add (i32.const 1)"
-    "    (i32.load (i32.const 9000))))) (br $ever))))"
-    "  (local.set $n (call $number (i32.add (local.get $msg) (i32.const 1))))"
-    "  (global.set $seen (i32.add (global.get $seen) (i32.const 1)))"
-    "  (call $mix (local.get $n))"
-    "  (if (i32.eqz (i32.rem_u (local.get $n) (i32.const 31)))"
-    "    (then (i32.store (i32.sub (i32.mul (i32.const 65536) (i32.add (i32.const 1)"
-    "      (memory.grow (i32.const 1)))) (i32.const 4)) (local.get $n))))"
-    "  (if (i32.eqz (i32.rem_u (local.get $n) (i32.const 7))) (then (unreachable)))"
-    "  (call $write (call $sum))"
-    "  (i32.const 2048))"
-    "(export \"handle\" (func $handle)) (export \"__wasm_call_ctors\" (func $none))"
-    "(export \"setThrew\" (func $threw)) (export \"emscripten_stack_init\" (func $none))"
-    "(export \"emscripten_stack_get_end\" (func $end))"
-    "(export \"emscripten_stack_get_current\" (func $get))"
-    "(export \"_emscripten_stack_restore\" (func $set))"
-    "(export \"_emscripten_stack_alloc\" (func $alloc))"
-    "(export \"dynCall_vii\" (func $dyncall)))";
+/* ---- the same in a worker as here ---- */
 
 static aod_vm_t *vm, *reference_vm; /* in workers, and here */
 static aod_module_t *module, *reference_module;
 
-static aod_buf_t assemble(void) {
-  aod_buf_t wasm = {0};
-  char *copy = aod_strdup(text); /* the parser writes to it */
-  BinaryenModuleRef parsed = BinaryenModuleParse(copy);
-  BinaryenModuleSetFeatures(parsed, BinaryenFeatureAll());
-  BinaryenModuleAllocateAndWriteResult result = BinaryenModuleAllocateAndWrite(parsed, NULL);
-  aod_buf_append(&wasm, aod_slice(result.binary, result.binaryBytes));
-  free(result.binary);
-  BinaryenModuleDispose(parsed);
-  free(copy);
-  return wasm;
-}
-
-static aod_instance_t *open_in(aod_module_t *in) {
-  aod_instance_t *instance;
-  aod_error_t error;
-  aod_instance_options_t options = {.compute_limit = 10000000};
-  if (aod_instance_open(in, &options, &instance, &error)) fail_msg("%s", error.message);
-  return instance;
-}
-
-static void evaluate(aod_instance_t *instance, const char *msg, aod_evaluation_t *evaluation) {
-  aod_error_t error;
-  if (aod_instance_evaluate(instance, aod_text(msg), AOD_TEXT("{}"), evaluation, &error))
-    fail_msg("%s", error.message);
-}
-
-/* One message, kept unless it failed. Writes what it answered, up to 200 bytes. A message whose
- * workers were killed by a test, twice by chance, is sent again: it must have left no trace. */
-static void message(aod_instance_t *instance, unsigned number, char answer[200]) {
-  char msg[20];
-  aod_evaluation_t evaluation;
-  snprintf(msg, sizeof msg, "s%u", number);
-  for (evaluate(instance, msg, &evaluation); evaluation.worker_died;) {
-    aod_instance_rollback(instance);
-    aod_evaluation_free(&evaluation);
-    evaluate(instance, msg, &evaluation);
-  }
-  snprintf(answer, 200, "%s%.*s", evaluation.failed ? "! " : "",
-           AOD_ARG(aod_buf_slice(&evaluation.text)));
-  if (evaluation.failed || number % 5 == 0)
-    aod_instance_rollback(instance);
-  else
-    aod_instance_commit(instance);
-  aod_evaluation_free(&evaluation);
-}
-
-static void expect_same(const aod_instance_t *a, const aod_instance_t *b) {
-  uint8_t of_a[32], of_b[32];
-  assert_int_equal(aod_instance_memory_bytes(a), aod_instance_memory_bytes(b));
-  aod_instance_memory_sha256(a, of_a);
-  aod_instance_memory_sha256(b, of_b);
-  assert_memory_equal(of_a, of_b, 32);
-}
-
 static void test_same_as_here(void **state) {
   (void)state;
-  aod_instance_t *a = open_in(module), *b = open_in(reference_module);
+  aod_instance_t *a = mixer_open(module), *b = mixer_open(reference_module);
   for (unsigned i = 1; i <= 400; i++) {
     char answer[200], expected[200];
-    message(a, i, answer);
-    message(b, i, expected);
+    mixer_message(a, i, answer);
+    mixer_message(b, i, expected);
     assert_string_equal(answer, expected);
-    if (i % 40 == 0) expect_same(a, b);
+    if (i % 40 == 0) mixer_expect_same(a, b);
   }
-  expect_same(a, b);
+  mixer_expect_same(a, b);
   aod_instance_close(a);
   aod_instance_close(b);
 }
@@ -381,7 +256,7 @@ static void *drive(void *argument) {
       if (mine) {
         char answer[200];
         unsigned round = load.next[k]++;
-        message(load.instances[k], 1 + round * PROCESSES + k, answer);
+        mixer_message(load.instances[k], 1 + round * PROCESSES + k, answer);
         snprintf(load.answers[k][round], 16, "%.15s", answer);
       }
       pthread_mutex_unlock(&load.locks[k]);
@@ -394,7 +269,7 @@ static void *drive(void *argument) {
 static void run_load(void) {
   pthread_t threads[THREADS];
   for (int k = 0; k < PROCESSES; k++) {
-    load.instances[k] = open_in(module);
+    load.instances[k] = mixer_open(module);
     load.next[k] = 0;
     pthread_mutex_init(&load.locks[k], NULL);
   }
@@ -406,15 +281,15 @@ static void run_load(void) {
 /* Each process against one that nobody disturbed. */
 static void check_load(void) {
   for (unsigned k = 0; k < PROCESSES; k++) {
-    aod_instance_t *undisturbed = open_in(reference_module);
+    aod_instance_t *undisturbed = mixer_open(reference_module);
     assert_int_equal(load.next[k], ROUNDS);
     for (unsigned round = 0; round < ROUNDS; round++) {
       char expected[200];
-      message(undisturbed, 1 + round * PROCESSES + k, expected);
+      mixer_message(undisturbed, 1 + round * PROCESSES + k, expected);
       expected[15] = 0;
       assert_string_equal(load.answers[k][round], expected);
     }
-    expect_same(load.instances[k], undisturbed);
+    mixer_expect_same(load.instances[k], undisturbed);
     aod_instance_close(undisturbed);
     aod_instance_close(load.instances[k]);
   }
@@ -509,10 +384,10 @@ static void expect_kept(const char *expected) {
 /* An endless message, whose workers are killed before its limit is reached. */
 static void test_message_that_kills(void **state) {
   (void)state;
-  aod_instance_t *instance = open_in(module), *other = open_in(reference_module);
+  aod_instance_t *instance = mixer_open(module), *other = mixer_open(reference_module);
   char answer[200], expected[200];
-  message(instance, 1, answer);
-  message(other, 1, expected);
+  mixer_message(instance, 1, answer);
+  mixer_message(other, 1, expected);
   instance->compute_limit = 0; /* none */
 
   pthread_t killer;
@@ -530,13 +405,13 @@ static void test_message_that_kills(void **state) {
   aod_instance_rollback(instance);
   expect_kept("\"msg\":\"l\",\"env\":{}");
 
-  expect_same(instance, other);
+  mixer_expect_same(instance, other);
   for (unsigned i = 2; i < 30; i++) {
-    message(instance, i, answer);
-    message(other, i, expected);
+    mixer_message(instance, i, answer);
+    mixer_message(other, i, expected);
     assert_string_equal(answer, expected);
   }
-  expect_same(instance, other);
+  mixer_expect_same(instance, other);
   aod_instance_close(instance);
   aod_instance_close(other);
 }
@@ -559,12 +434,12 @@ static pid_t find_starter(void) {
 /* It takes all workers with it, and there is no other way to new ones. */
 static void test_starter_dies(void **state) {
   (void)state;
-  aod_instance_t *instance = open_in(module), *other = open_in(reference_module);
+  aod_instance_t *instance = mixer_open(module), *other = mixer_open(reference_module);
   char answer[200], expected[200];
   pid_t last = 0;
   for (unsigned i = 1; i < 40; i++) {
-    message(instance, i, answer);
-    message(other, i, expected);
+    mixer_message(instance, i, answer);
+    mixer_message(other, i, expected);
     assert_string_equal(answer, expected);
     if (i % 10) continue;
     pid_t starter = find_starter();
@@ -574,7 +449,7 @@ static void test_starter_dies(void **state) {
     assert_int_equal(waitid(P_PID, (id_t)starter, &unused, WEXITED | WNOWAIT), 0);
     last = starter;
   }
-  expect_same(instance, other);
+  mixer_expect_same(instance, other);
   aod_instance_close(instance);
   aod_instance_close(other);
 }
@@ -621,10 +496,10 @@ static int open_all(void **state) {
   snprintf(quarantine_dir, sizeof quarantine_dir, "%s/quarantine", own_dir);
   open_machine(&vm, true);
   open_machine(&reference_vm, false);
-  aod_buf_t wasm = assemble();
+  aod_buf_t wasm = wasm_assemble(mixer_text);
   aod_error_t error;
-  if (aod_module_load(vm, aod_buf_slice(&wasm), AOD_TEXT(FORMAT), "test", &module, &error) ||
-      aod_module_load(reference_vm, aod_buf_slice(&wasm), AOD_TEXT(FORMAT), "test",
+  if (aod_module_load(vm, aod_buf_slice(&wasm), AOD_TEXT(MIXER_FORMAT), "test", &module, &error) ||
+      aod_module_load(reference_vm, aod_buf_slice(&wasm), AOD_TEXT(MIXER_FORMAT), "test",
                       &reference_module, &error)) {
     print_error("%s\n", error.message);
     return -1;
