@@ -104,10 +104,10 @@ export async function startProgram(command, args, { env } = {}) {
   return { info, run, portsFile, stop }
 }
 
-// The same units as separate programs, each with a data folder of its own, that know each other by
-// URLs alone.
-export async function startApart() {
-  const start = (command, ...args) => startProgram(command, ['--data', temporaryFolder(), ...args])
+// The same units as separate programs, each with a data folder of its own and the same `args`, that
+// know each other by URLs alone.
+export async function startApart({ args = [] } = {}) {
+  const start = (command, ...own) => startProgram(command, ['--data', temporaryFolder(), ...args, ...own])
   const ar = await start('serve', '--units', 'ar', '--ar-port', '0', '--bundler-port', '0')
   const arweave = ['--gateway-url', ar.info.ar, '--upload', ar.info.bundler]
   const su = await start('su', '--port', '0', ...arweave)
