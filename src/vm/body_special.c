@@ -186,7 +186,7 @@ static void translate_memory_copy(aod__body_t *body, const aod__instruction_t *i
   (void)instruction;
   uint32_t base = take(body, 3);
   char letter = address_letter(body);
-  aod__statement(body, "BURN_BULK(%c%u);", letter, base + 2);
+  aod__statement(body, "BURN_BULK(%c%u, m->memory_bytes);", letter, base + 2);
   aod__statement(body, "m->runtime->memory_copy(m, %c%u, %c%u, %c%u);", letter, base, letter,
                  base + 1, letter, base + 2);
 }
@@ -195,14 +195,14 @@ static void translate_memory_fill(aod__body_t *body, const aod__instruction_t *i
   (void)instruction;
   uint32_t base = take(body, 3);
   char letter = address_letter(body);
-  aod__statement(body, "BURN_BULK(%c%u);", letter, base + 2);
+  aod__statement(body, "BURN_BULK(%c%u, m->memory_bytes);", letter, base + 2);
   aod__statement(body, "m->runtime->memory_fill(m, %c%u, I%u, %c%u);", letter, base, base + 1,
                  letter, base + 2);
 }
 
 static void translate_memory_init(aod__body_t *body, const aod__instruction_t *instruction) {
   uint32_t base = take(body, 3);
-  aod__statement(body, "BURN_BULK(I%u);", base + 2);
+  aod__statement(body, "BURN_BULK(I%u, m->memory_bytes);", base + 2);
   aod__statement(body, "m->runtime->memory_init(m, %u, %c%u, I%u, I%u);", instruction->index[0],
                  address_letter(body), base, base + 1, base + 2);
 }
@@ -233,7 +233,7 @@ static void translate_table_size(aod__body_t *body, const aod__instruction_t *in
 static void translate_table_grow(aod__body_t *body, const aod__instruction_t *instruction) {
   uint32_t base = take(body, 2);
   aod__operand_define(&body->operands, base, AOD_WASM_I32);
-  aod__statement(body, "BURN_BULK(I%u);", base + 1);
+  aod__statement(body, "BURN_BULK(I%u, TABLE_ENTRIES);", base + 1);
   aod__statement(body, "I%u = (u32)m->runtime->table_grow(m, %u, R%u, I%u);", base,
                  instruction->index[0], base, base + 1);
   aod__operand_push_variable(&body->operands, AOD_WASM_I32);
@@ -241,7 +241,7 @@ static void translate_table_grow(aod__body_t *body, const aod__instruction_t *in
 
 static void translate_table_fill(aod__body_t *body, const aod__instruction_t *instruction) {
   uint32_t base = take(body, 3);
-  aod__statement(body, "BURN_BULK(I%u);", base + 2);
+  aod__statement(body, "BURN_BULK(I%u, TABLE_ENTRIES);", base + 2);
   aod__statement(body, "m->runtime->table_fill(m, %u, I%u, R%u, I%u);", instruction->index[0], base,
                  base + 1, base + 2);
 }
@@ -249,7 +249,7 @@ static void translate_table_fill(aod__body_t *body, const aod__instruction_t *in
 static void translate_table_copy(aod__body_t *body, const aod__instruction_t *instruction) {
   bool init = instruction->opcode == OP_TABLE_INIT;
   uint32_t base = take(body, 3);
-  aod__statement(body, "BURN_BULK(I%u);", base + 2);
+  aod__statement(body, "BURN_BULK(I%u, TABLE_ENTRIES);", base + 2);
   /* table.init names the segment first, our function the table */
   aod__statement(body, "m->runtime->%s(m, %u, %u, I%u, I%u, I%u);",
                  init ? "table_init" : "table_copy", instruction->index[init ? 1 : 0],

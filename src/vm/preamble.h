@@ -103,12 +103,14 @@ INLINE address far(instance *m, u64 a, u64 offset, u64 bytes) {
   } while (0)
 #define LEAVE(weight) (m->depth += (weight))
 
-/* Bulk operations cost by what they move; the count is unsigned and may be anything. */
-#define BURN_BULK(count)                                                                           \
+/* Bulk operations cost by what they move. A count that is more than there can be of anything costs
+ * nothing: such an operation traps, or fails, before it moves. */
+#define BURN_BULK(count, most)                                                                     \
   do {                                                                                             \
     u64 n_ = (count);                                                                              \
-    BURN(n_ >> 40 ? INT64_C(1) << 40 : (i64)n_);                                                   \
+    if (n_ <= (most)) BURN((i64)n_);                                                               \
   } while (0)
+#define TABLE_ENTRIES 10000000 /* no table has more */
 
 INLINE const ref *callee(instance *m, u32 table, u32 index, u32 type) {
   const aod_wasm_table_t *t = m->tables[table];

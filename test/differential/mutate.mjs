@@ -55,6 +55,7 @@ const chosenChange = (random) => changes[random.below(5) ? random.below(4) : ran
 
 function changeBody(body, random) {
   const list = readInstructions(body.code)
+  if (list.length < 2) return body // nothing but its end
   const parts = list.map(({ bytes }) => bytes)
   for (let tries = 0; tries < 200; tries++) {
     const at = random.below(list.length - 1)

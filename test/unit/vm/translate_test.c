@@ -241,7 +241,9 @@ static const char memory64_text[] =
     "(module (memory i64 1 16)"
     " (func (export \"load\") (param i64) (result i64) (i64.load offset=8 (local.get 0)))"
     " (func (export \"far\") (param i64) (result i64)"
-    "  (i64.load8_u offset=4000000000 (local.get 0))))";
+    "  (i64.load8_u offset=4000000000 (local.get 0)))"
+    " (func (export \"fill\") (param i64)"
+    "  (memory.fill (i64.const 0) (i32.const 1) (local.get 0))))";
 
 static void check_memory64(wasm_t *wasm, uint64_t *seen) {
   assert_int_equal(wasm_call(wasm, "load", 65520, 0, seen), AOD_TRAP_NONE);
@@ -251,6 +253,13 @@ static void check_memory64(wasm_t *wasm, uint64_t *seen) {
     assert_int_equal(wasm_call(wasm, "load", outside[i], 0, NULL), AOD_TRAP_MEMORY);
   assert_int_equal(wasm_call(wasm, "far", 0, 0, NULL), AOD_TRAP_MEMORY);
   assert_int_equal(wasm_call(wasm, "far", UINT64_MAX - 3999999990, 0, NULL), AOD_TRAP_MEMORY);
+
+  /* what cannot be moved costs nothing, however much it is */
+  wasm->core->wasm.fuel = 50000;
+  assert_int_equal(wasm_call(wasm, "fill", UINT64_MAX, 0, NULL), AOD_TRAP_MEMORY);
+  assert_int_equal(wasm_call(wasm, "fill", 65537, 0, NULL), AOD_TRAP_MEMORY);
+  assert_int_equal(wasm_call(wasm, "fill", 65536, 0, NULL), AOD_TRAP_FUEL);
+  wasm->core->wasm.fuel = INT64_MAX;
 }
 
 static void test_memory64_bounds(void **state) {
