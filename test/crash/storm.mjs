@@ -1,7 +1,7 @@
 // A network under load whose programs are killed at random moments, and what must be true
 // afterwards. One storm: some processes that pass messages on, chains of three hops through them
 // with a message to a wallet and sometimes a spawn at the end, clients that send again until they
-// are answered, and kills. When all is quiet, nothing may be missing, doubled or different from an
+// are answered, and kills, each of them with a portion of the chains on its way. When all is quiet, nothing may be missing, doubled or different from an
 // undisturbed run. All choices come from one seed.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -10,7 +10,7 @@ import { eventually, freePorts, getJson, postItem, program, query, runProgram, s
 import { assignmentTag, messageTags, peek, printed, processTags, resultOf, schedule, tag } from '../wire/support/aos.mjs'
 import { ethereumSigner, sha256, signItem, bytesOf } from '../wire/support/items.mjs'
 
-const hops = 3
+const hops = 3, clients = 8
 const wallet = sha256('nobody owns this wallet').toString('base64url')
 
 // mulberry32: the same numbers for the same seed, everywhere.
@@ -137,7 +137,7 @@ async function deliver(net, chain, acknowledged, world) {
   }
 }
 
-async function postAll(net, chains, acknowledged, world, clients) {
+async function postAll(net, chains, acknowledged, world) {
   const queue = [...chains]
   const client = async () => {
     for (let chain; (chain = queue.shift());) await deliver(net, chain, acknowledged, world)
@@ -147,13 +147,18 @@ async function postAll(net, chains, acknowledged, world, clients) {
 
 // --- the kills -----------------------------------------------------------------------------------
 
-async function killAtRandom(net, kills, next, longest_ms) {
+// A portion of the load goes out before each kill and after the last, so that every kill meets a
+// network at work. `post` starts posting a portion.
+async function killAtRandom(net, chains, kills, next, longest_ms, post) {
+  const place = (i) => Math.floor(i * chains.length / (kills + 1))
   for (let i = 0; i < kills; i++) {
     const victim = net.programs[Math.floor(next() * net.programs.length)]
+    post(chains.slice(place(i), place(i + 1)))
     await new Promise((resume) => setTimeout(resume, next() * longest_ms))
     await victim.kill()
     await victim.start()
   }
+  post(chains.slice(place(kills)))
 }
 
 // --- afterwards ----------------------------------------------------------------------------------
@@ -226,7 +231,7 @@ async function observe(net, processes, acknowledged, owner) {
 }
 
 // Run one storm; answers what is there at its end.
-export async function storm({ seed, kills, chains: chainCount, processes: processCount = 8, clients = 8, apart = false, longest_ms = 1500 }) {
+export async function storm({ seed, kills, chains: chainCount, processes: processCount = 8, apart = false, longest_ms = 500 }) {
   const next = random(seed)
   const owner = ethereumSigner()
   const net = await startWorld(apart)
@@ -235,8 +240,13 @@ export async function storm({ seed, kills, chains: chainCount, processes: proces
     const processes = await spawnAll(net, processCount, owner)
     const chains = await signChains(processes, chainCount, owner)
     const acknowledged = []
-    const posting = postAll(net, chains, acknowledged, world, clients)
-    await Promise.all([posting, killAtRandom(net, kills, next, longest_ms)])
+    const posting = []
+    const post = (portion) => {
+      posting.push(postAll(net, portion, acknowledged, world))
+      posting.at(-1).catch(() => {}) // it is awaited below
+    }
+    await killAtRandom(net, chains, kills, next, longest_ms, post)
+    await Promise.all(posting)
     assert.equal(acknowledged.length, chainCount)
     const seen = await observe(net, processes, acknowledged, owner)
     for (const one of [...net.programs].reverse()) await one.stop()
