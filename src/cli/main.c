@@ -17,7 +17,7 @@ static const struct {
     {"cu", "a compute unit by itself", aod_command_cu, true},
     {"gateway", "an Arweave gateway and bundler by themselves", aod_command_gateway},
     {"config", "check a configuration file, or print one", aod_command_config},
-    {"module", "compile modules ahead of their first use", aod_command_module, true},
+    {"module", "check and compile modules, and see what is compiled", aod_command_module, true},
     {"eval", "run a script of messages on one process, without a network", aod_command_eval, true},
     {"wallet", "make keys and tell about them", aod_command_wallet},
     {"item", "inspect, verify and sign data items", aod_command_item},

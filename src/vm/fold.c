@@ -32,7 +32,7 @@ static bool is_asyncify(const aod_wasm_export_t *export) {
   return export->kind == AOD_WASM_FUNCTION && aod_slice_starts(export->name, "asyncify_");
 }
 
-static bool has_asyncify(const aod_wasm_module_t *module) {
+bool aod__has_asyncify(const aod_wasm_module_t *module) {
   for (uint32_t i = 0; i < module->export_count; i++)
     if (is_asyncify(&module->exports[i])) return true;
   return false;
@@ -102,7 +102,7 @@ static int collect(pid_t pid, int input, aod_buf_t *folded, aod_error_t *err) {
 }
 
 int aod__fold(const aod_wasm_module_t *module, aod_buf_t *folded, aod_error_t *err) {
-  if (!has_asyncify(module)) {
+  if (!aod__has_asyncify(module)) {
     aod_buf_append(folded, module->wasm);
     return 0;
   }

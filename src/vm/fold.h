@@ -9,6 +9,9 @@
 
 #include "vm/module.h"
 
+/* Does it have any? */
+bool aod__has_asyncify(const aod_wasm_module_t *module);
+
 /* Write `module`, which must be valid, to `folded`: without its Asyncify when it has any, else as
  * it is. Exports, imports and their order remain. Thread-safe; blocks for about a second.
  * AOD_ECOMPILE when the optimiser fails. */

@@ -3,7 +3,7 @@
 #ifndef AOD_VM_FORMAT_H
 #define AOD_VM_FORMAT_H
 
-#include "base/bytes.h"
+#include "vm/module.h"
 
 /* The glue's generations. Bits, because a host function belongs to several. */
 typedef enum {
@@ -23,6 +23,12 @@ typedef struct {
   uint32_t
       string_factor; /* bytes reserved for a unit of a pushed string: 1 of UTF-8, 4 of UTF-16 */
 } aod_format_t;
+
+/* All of them; ends with a row without name. */
+extern const aod_format_t aod_formats[];
+
+/* The type of metering.usegas' parameter; 0 for a format that is not metered. */
+aod_wasm_valtype_t aod_format_gas_type(const aod_format_t *format);
 
 /* The format of that name, white space around it ignored; NULL when there is none. */
 const aod_format_t *aod_format_find(aod_slice_t name);

@@ -6,6 +6,7 @@
 #include "vm/vm.h"
 
 #include "arweave/hash.h"
+#include "vm/inspect.h"
 #include "vm/process.h"
 
 #include <stdlib.h>
@@ -68,28 +69,12 @@ void aod_vm_close(aod_vm_t *vm) {
 
 /* ---- loading ---- */
 
-static int check_tables(const aod_wasm_module_t *decoded, aod_error_t *err) {
-  uint64_t entries = 0;
-  for (uint32_t i = 0; i < decoded->table_count; i++) entries += decoded->tables[i].limits.min;
-  if (entries <= AOD_PROCESS_TABLE_MAX && decoded->table_count <= AOD_PROCESS_TABLES_MAX)
-    return AOD_OK;
-  return aod_fail(err, AOD_ELIMIT,
-                  "the module has %u tables with %llu entries, of %d and %d that are offered",
-                  decoded->table_count, (unsigned long long)entries, AOD_PROCESS_TABLES_MAX,
-                  AOD_PROCESS_TABLE_MAX);
-}
-
-/* Imports are looked at before the compiler is started: what cannot run fails at once. */
-static int check_host(aod_slice_t wasm, const aod_format_t *format, aod_error_t *err) {
+/* Before the compiler is started: what cannot run fails at once. */
+static int check(aod_slice_t wasm, const aod_format_t *format, aod_error_t *err) {
   aod_wasm_module_t decoded;
-  aod_host_exports_t exports;
   int rc = aod_wasm_decode(wasm, &decoded, err);
   if (rc) return rc;
-  aod_extern_t *imports = aod_alloc((decoded.import_count + 1) * sizeof *imports);
-  rc = aod_host_link(&decoded, format, imports, err);
-  if (rc == AOD_OK) rc = check_tables(&decoded, err);
-  if (rc == AOD_OK) rc = aod_host_find_exports(&decoded, format, &exports, err);
-  free(imports);
+  rc = aod_format_check(&decoded, format, err);
   aod_wasm_module_free(&decoded);
   return rc;
 }
@@ -125,9 +110,8 @@ static int prepare_in_worker(aod_module_t *module, aod_error_t *err) {
 }
 
 aod_code_options_t aod__module_code_options(const aod_module_t *module) {
-  const aod_format_t *format = module->format;
   aod_code_options_t options = module->vm->code_options;
-  if (format->metered) options.gas_type = format->wide ? AOD_WASM_I64 : AOD_WASM_I32;
+  options.gas_type = aod_format_gas_type(module->format);
   return options;
 }
 
@@ -149,7 +133,7 @@ static int load_code(const aod_module_t *module, aod_slice_t wasm, aod_code_t **
 static int load(aod_module_t *module, aod_slice_t wasm, aod_error_t *err) {
   const aod_format_t *format = module->format;
   aod_code_t *code;
-  int rc = check_host(wasm, format, err);
+  int rc = check(wasm, format, err);
   if (rc) return aod_error_prefix(err, "module %s", module->name);
   rc = load_code(module, wasm, &code, err);
   if (rc) return rc;
