@@ -143,11 +143,12 @@ static aod_slice_t read_anchor(const json_t *object, aod_arena_t *arena) {
   return text.len == 32 ? aod_arena_copy(arena, text) : AOD_EMPTY;
 }
 
-static int read_item(const json_t *object, aod_arena_t *arena, aod_item_t *item, aod_error_t *err) {
+static int read_item(const json_t *object, const char *id, aod_arena_t *arena, aod_item_t *item,
+                     aod_error_t *err) {
   *item = (aod_item_t){.anchor = read_anchor(object, arena)};
   const json_t *owner = json_object_get(object, "owner"), *data = json_object_get(object, "data");
   if (json_is_string(data)) item->data = aod_arena_copy(arena, aod_json_slice(data));
-  int code = read_id(object, "id", item->id, err);
+  int code = read_id(object, id, item->id, err);
   if (code == AOD_OK) code = read_id(owner, "address", item->address, err);
   if (code == AOD_OK) code = read_bytes(owner, "key", 0, arena, &item->owner, err);
   if (code == AOD_OK) code = read_bytes(object, "signature", 0, arena, &item->signature, err);
@@ -161,8 +162,29 @@ int aod_schedule_node_read(const json_t *node, aod_arena_t *arena, aod_scheduled
                            aod_error_t *err) {
   const json_t *message = json_object_get(node, "message");
   *scheduled = (aod_scheduled_t){.has_item = json_is_object(message)};
-  int code = read_item(json_object_get(node, "assignment"), arena, &scheduled->assignment, err);
+  int code =
+      read_item(json_object_get(node, "assignment"), "id", arena, &scheduled->assignment, err);
   if (code == AOD_OK && scheduled->has_item)
-    code = read_item(message, arena, &scheduled->item, err);
+    code = read_item(message, "id", arena, &scheduled->item, err);
   return code;
+}
+
+int aod_schedule_process_read(const json_t *process, aod_arena_t *arena, aod_scheduled_t *scheduled,
+                              aod_error_t *err) {
+  const json_t *timestamp = json_object_get(process, "timestamp");
+  *scheduled = (aod_scheduled_t){.has_item = true};
+  int code = read_item(process, "process_id", arena, &scheduled->item, err);
+  if (code != AOD_OK) return code;
+  if (!json_is_number(timestamp))
+    return aod_fail(err, AOD_EINPUT, "scheduler's process: \"timestamp\" is no number");
+  aod_buf_t time = {0};
+  aod_json_value(&time, timestamp);
+  const aod_tag_t tags[] = {
+      {AOD_TEXT("Process"), aod_ao_id(arena, scheduled->item.id)},
+      {AOD_TEXT("Block-Height"), aod_arena_copy(arena, aod_json_get_string(process, "block"))},
+      {AOD_TEXT("Timestamp"), aod_arena_copy(arena, aod_buf_slice(&time))}};
+  aod_buf_free(&time);
+  scheduled->assignment.tags.count = sizeof tags / sizeof *tags;
+  scheduled->assignment.tags.list = memcpy(aod_arena_alloc(arena, sizeof tags), tags, sizeof tags);
+  return AOD_OK;
 }

@@ -20,4 +20,10 @@ int aod_schedule_process_write(const aod_scheduled_t *scheduled, aod_buf_t *json
 int aod_schedule_node_read(const json_t *node, aod_arena_t *arena, aod_scheduled_t *scheduled,
                            aod_error_t *err);
 
+/* The same for the answer of /processes/<id>, which is all that a scheduler tells of a process that
+ * is not in its own schedule: of the assignment it has the tags Process, Block-Height and Timestamp
+ * and no more. */
+int aod_schedule_process_read(const json_t *process, aod_arena_t *arena, aod_scheduled_t *scheduled,
+                              aod_error_t *err);
+
 #endif

@@ -161,7 +161,21 @@ static int get(aod_remote_scheduler_t *remote, const uint8_t process[32], const 
   return code;
 }
 
-/* A process's id answers with its schedule, whose first edge is the process itself. */
+/* A process that is not in its own schedule has a place of its own. */
+static int find_process(aod_remote_scheduler_t *remote, const uint8_t process[32],
+                        aod_arena_t *arena, aod_scheduled_t *scheduled, aod_error_t *err) {
+  char text[AOD_ID_CHARS + 1];
+  json_t *json;
+  aod_id_encode(process, text);
+  int code = get(remote, process, aod_arena_printf(arena, "/processes/%s", text), &json, err);
+  if (code != AOD_OK) return code;
+  code = aod_schedule_process_read(json, arena, scheduled, err);
+  json_decref(json);
+  return code;
+}
+
+/* A process's id answers with its schedule, whose first edge is the process itself, where it is in
+ * its schedule: processes from before that was the rule begin with a message. */
 static int find(void *context, const uint8_t process[32], const uint8_t id[32], aod_arena_t *arena,
                 aod_scheduled_t *scheduled, aod_error_t *err) {
   char text[AOD_ID_CHARS + 1], process_text[AOD_ID_CHARS + 1];
@@ -174,9 +188,11 @@ static int find(void *context, const uint8_t process[32], const uint8_t id[32], 
   if (code != AOD_OK) return code;
   const json_t *edges = json_object_get(json, "edges"), *node = json;
   if (edges) node = json_object_get(json_array_get(edges, 0), "node");
-  code = node ? aod_schedule_node_read(node, arena, scheduled, err)
-              : aod_fail(err, AOD_ENOTFOUND, "Message or Process not found");
+  *scheduled = (aod_scheduled_t){0};
+  if (node) code = aod_schedule_node_read(node, arena, scheduled, err);
   json_decref(json);
+  bool is_first = scheduled->has_item && memcmp(scheduled->item.id, id, 32) == 0;
+  if (code == AOD_OK && edges && !is_first) return find_process(context, id, arena, scheduled, err);
   return code;
 }
 

@@ -207,6 +207,43 @@ static void a_process_tells_its_block_as_text_and_its_time_as_number(void **stat
   aod_buf_free(&json);
 }
 
+static void check_tag(const aod_tags_t *tags, const char *name, const char *value) {
+  aod_slice_t found;
+  assert_true(aod_tags_find(tags, name, &found));
+  check_text(found, value);
+}
+
+/* U47: of a process that is not in its own schedule nothing else is told. */
+static void a_process_that_is_read_has_its_item_and_its_moment(void **state) {
+  (void)state;
+  aod_item_fields_t fields = {.data = AOD_TEXT("lua"), .tags = tags_of("Module", "M", NULL)};
+  aod_item_t item = item_make(user, &fields);
+  aod_scheduled_t scheduled = schedule(&item, true, ""), read;
+  aod_buf_t text = {0};
+  json_t *json;
+  aod_error_t err;
+  check_ok(aod_schedule_process_write(&scheduled, &text, &err), &err);
+  check_ok(aod_json_parse(aod_buf_slice(&text), &json, &err), &err);
+  check_ok(aod_schedule_process_read(json, &items_arena, &read, &err), &err);
+  assert_true(read.has_item);
+  assert_memory_equal(read.item.id, item.id, 32);
+  assert_memory_equal(read.item.address, item.address, 32);
+  check_text(read.item.data, "lua");
+  check_tag(&read.item.tags, "Module", "M");
+  assert_int_equal(read.assignment.tags.count, 3);
+  check_tag(&read.assignment.tags, "Process", id_text(item.id));
+  check_tag(&read.assignment.tags, "Block-Height", "000001393008");
+  check_tag(&read.assignment.tags, "Timestamp", "1711676638471");
+  json_object_set_new(json, "timestamp", json_string("now"));
+  check_fails(aod_schedule_process_read(json, &items_arena, &read, &err), AOD_EINPUT, &err,
+              "timestamp");
+  json_object_del(json, "process_id");
+  check_fails(aod_schedule_process_read(json, &items_arena, &read, &err), AOD_EINPUT, &err,
+              "process_id");
+  json_decref(json);
+  aod_buf_free(&text);
+}
+
 static void a_malformed_assignment_is_refused(void **state) {
   (void)state;
   aod_item_fields_t fields = {.data = AOD_TEXT("x")};
@@ -230,6 +267,7 @@ int main(void) {
       AO_TEST(a_node_that_is_read_says_the_same_again),
       AO_TEST(a_node_that_lacks_something_is_refused),
       AO_TEST(a_process_tells_its_block_as_text_and_its_time_as_number),
+      AO_TEST(a_process_that_is_read_has_its_item_and_its_moment),
       AO_TEST(a_malformed_assignment_is_refused),
   };
   return cmocka_run_group_tests(tests, open_wallets, close_wallets);
