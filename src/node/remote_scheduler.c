@@ -163,10 +163,11 @@ static int get(aod_remote_scheduler_t *remote, const uint8_t process[32], const 
 
 /* A process that is not in its own schedule has a place of its own. */
 static int find_process(aod_remote_scheduler_t *remote, const uint8_t process[32],
-                        aod_arena_t *arena, aod_scheduled_t *scheduled, aod_error_t *err) {
+                        const uint8_t id[32], aod_arena_t *arena, aod_scheduled_t *scheduled,
+                        aod_error_t *err) {
   char text[AOD_ID_CHARS + 1];
   json_t *json;
-  aod_id_encode(process, text);
+  aod_id_encode(id, text);
   int code = get(remote, process, aod_arena_printf(arena, "/processes/%s", text), &json, err);
   if (code != AOD_OK) return code;
   code = aod_schedule_process_read(json, arena, scheduled, err);
@@ -192,7 +193,8 @@ static int find(void *context, const uint8_t process[32], const uint8_t id[32], 
   if (node) code = aod_schedule_node_read(node, arena, scheduled, err);
   json_decref(json);
   bool is_first = scheduled->has_item && memcmp(scheduled->item.id, id, 32) == 0;
-  if (code == AOD_OK && edges && !is_first) return find_process(context, id, arena, scheduled, err);
+  if (code == AOD_OK && edges && !is_first)
+    code = find_process(context, process, id, arena, scheduled, err);
   return code;
 }
 

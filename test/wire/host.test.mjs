@@ -339,6 +339,42 @@ for (const format of ['wasm32-unknown-emscripten', 'wasm32-unknown-emscripten2']
   })
 }
 
+// ---- sqlite ----
+
+describe('sqlite', { skip: missing('sqlite') || (!process.env.AOD_SLOW_TESTS && 'compiling it takes minutes; set AOD_SLOW_TESTS') }, () => {
+  const open = (path) => `local db = require('lsqlite3').open(${path})`
+  const value = (sql) => `for v in db:urows("${sql}") do return v end`
+
+  test('H12 what does not fit onto a small stack is an Error, and leaves nothing behind', () => {
+    const [fits, before, beyond, after] = evaluateLua('sqlite', [`return #'${'x'.repeat(50_000)}'`, 'return 1', 'x'.repeat(120_000), 'return 2'])
+    assert.equal(outputOf(fits), '50000')
+    assert.deepEqual(beyond.result, { Error: 'memory access out of bounds' })
+    assert.deepEqual(beyond.memory, before.memory)
+    assert.equal(outputOf(after), '2')
+  })
+
+  test('H24 os.time stands still', () => assert.deepEqual(said('sqlite', 'return os.time()', 'return os.time()'), ['10', '10']))
+
+  test('H32 random bytes are the same in every replay', () => {
+    const code = `local db = require('lsqlite3').open_memory() ${value('SELECT hex(randomblob(8))')}`
+    const [first] = said('sqlite', code)
+    assert.match(first, /^[0-9A-F]{16}$/)
+    assert.deepEqual(said('sqlite', code), [first])
+  })
+
+  test('H40 a database in a file lives for a message', () => {
+    const write = `${open(`'/tmp/a.db'`)} db:exec('CREATE TABLE t (n); INSERT INTO t VALUES (7)') db:close()
+      ${open(`'/tmp/a.db'`)} ${value('SELECT n FROM t')}`
+    const read = `${open(`'/tmp/a.db'`)} return tostring(db:exec('SELECT n FROM t')) .. ' ' .. db:errmsg()`
+    assert.deepEqual(said('sqlite', write, read), ['7', '1 no such table: t'])
+  })
+
+  test('H41 a database in memory is part of the process', () => {
+    assert.deepEqual(said('sqlite', `db = require('lsqlite3').open_memory() db:exec('CREATE TABLE t (n); INSERT INTO t VALUES (7)') return 'made'`,
+      `db:exec('UPDATE t SET n = n + 1') ${value('SELECT n FROM t')}`, value('SELECT n FROM t')), ['made', '8', '8'])
+  })
+})
+
 // ---- determinism ----
 
 forEach(newer, 'H59 time zone, locale, environment, input and addresses of the host change nothing', (name) => {

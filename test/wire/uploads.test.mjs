@@ -142,7 +142,7 @@ async function assertKeptOnce(url, ids) {
   assert.deepEqual(await timesKept(url, ids), ids.map(() => 1))
 }
 
-// Every item of every bundle that the wallet paid for (S39).
+// Every item of every bundle that the wallet paid for.
 async function carried(url, owner, limit) {
   const { json } = await request(`${url}/graphql`, {
     method: 'POST',
@@ -173,10 +173,10 @@ after(async () => {
   await gateway?.stop()
 })
 
-for (const [option, name] of [['--upload', 'a bundler'], ['--upload-bundles', 'a gateway, in bundles of our own']]) {
+for (const [option, name, shown] of [['--upload', 'a bundler', 'S38'], ['--upload-bundles', 'a gateway, in bundles of our own', 'S38 S39']]) {
   const sender = (data) => startSender(data, option, trouble.url)
 
-  test(`S38 to ${name}: every record`, async () => {
+  test(`${shown} to ${name}: every record`, async () => {
     trouble.harm = null
     const data = temporaryFolder()
     const net = await sender(data)
@@ -184,6 +184,10 @@ for (const [option, name] of [['--upload', 'a bundler'], ['--upload-bundles', 'a
     await schedule(net, process, 5)
     await assertKeptOnce(gateway.url, await records(net, process))
     await emptied(data)
+    if (option === '--upload-bundles') {
+      const kept = await carried(gateway.url, net.scheduler, 1000)
+      for (const id of await records(net, process)) assert.ok(kept.includes(id), id)
+    }
     const told = await backlog(data)
     assert.ok(told.uploaded >= 12) // where the scheduler answers is told too
     assert.equal(told.lastError, undefined)
@@ -212,7 +216,7 @@ for (const [option, name] of [['--upload', 'a bundler'], ['--upload-bundles', 'a
     await net.stop()
   })
 
-  test(`S38 to ${name}: the receiver is away for a while, what waits is told, and survives`, async () => {
+  test(`${shown} to ${name}: the receiver is away for a while, what waits is told, and survives`, async () => {
     trouble.harm = null
     const data = temporaryFolder()
     let net = await sender(data)

@@ -53,7 +53,7 @@ static const script_t scripts[] = {
 };
 #define SCRIPT_COUNT (sizeof scripts / sizeof scripts[0])
 
-/* How code is made and where it runs. */
+/* How code is made and where it runs, which must not show (H58). */
 typedef struct {
   const char *name; /* empty: the usual way, which is always tried */
   aod_tier_t tier;

@@ -1,0 +1,48 @@
+// The numbered statements of conformance: each is named by a test that shows it, so that none is lost
+// when tests change. Tests in JavaScript begin their title with the numbers; those in C have them in
+// the comment above. What a file says about itself at its top does not count.
+import assert from 'node:assert/strict'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+// How many there are of each kind: what all units have in common, messenger, scheduler, compute unit,
+// clients end to end, and the host of a Wasm module.
+const counts = { C: 10, M: 45, S: 43, U: 56, E: 20, H: 60 }
+
+// Those that no test names, with the reason. One that a test does name must not stand here.
+const exceptions = {
+  E7: 'the aos console is not driven yet',
+  E8: 'the aos console is not driven yet',
+  E9: 'the aos console is not driven yet',
+  U50: 'checkpoints are not written yet',
+  U51: 'checkpoints are not read yet',
+  U53: 'the compute unit is never too busy yet',
+}
+
+const testFiles = ['test/unit', 'test/wire', 'test/crash'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true }).map((name) => join(folder, name)))
+  .filter((file) => /_test\.c$|\.test\.mjs$/.test(file))
+
+// The texts in which a file may name statements.
+function places(file) {
+  const text = readFileSync(join(root, file), 'utf8')
+  if (file.endsWith('.c')) return text.replace(/^\/\*.*?\*\//s, '').match(/\/\*.*?\*\//gs) ?? []
+  return text.match(/(?<=['"`])[A-Z]\d{1,2}(?: [A-Z]\d{1,2})*(?=[ '"`])/g) ?? []
+}
+
+const statements = new Set(Object.entries(counts).flatMap(([kind, count]) =>
+  Array.from({ length: count }, (_, i) => `${kind}${i + 1}`)))
+const named = new Set(testFiles.flatMap(places).flatMap((text) => text.match(/\b[A-Z]\d{1,2}\b/g) ?? []))
+
+test('every numbered statement is named by a test', () => {
+  assert.ok(testFiles.length > 60, `found only ${testFiles.length} files`)
+  assert.deepEqual([...statements].filter((statement) => !named.has(statement) && !(statement in exceptions)), [])
+})
+
+test('exceptions are statements that no test names', () => {
+  assert.deepEqual(Object.keys(exceptions).filter((statement) => !statements.has(statement) || named.has(statement)), [])
+})
