@@ -78,6 +78,8 @@ for (const [abi, module] of [['64', () => net.module64], ['32', () => net.module
       const process = await counter({ module: module() })
       await increment(process)
       assert.equal(outputOf(await resultOf(net, process, '2')), '1')
+      const posted = await request(`${net.cu}/result/2?process-id=${process}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"edges":[]}' })
+      assert.deepEqual(posted.json, await resultOf(net, process, '2'))
       assertRefused(await request(`${net.cu}/result/3?process-id=${process}`))
     })
 
