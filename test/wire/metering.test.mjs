@@ -1,9 +1,8 @@
 // The metering formats through a whole network: gas in the result, and what happens when it runs out.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { network, postItem } from './support/network.mjs'
-import { resultOf, sendMessage, spawnProcess, tag } from './support/aos.mjs'
-import { signItem } from './support/items.mjs'
+import { network } from './support/network.mjs'
+import { resultOf, sendMessage, spawnProcess, tag, uploadModule } from './support/aos.mjs'
 import { smallest32, smallest64 } from './support/modules.mjs'
 
 const message_gas = 1958
@@ -12,29 +11,13 @@ let net
 before(async () => { net = await network() })
 after(() => net?.stop())
 
-async function upload(format, data) {
-  const tags = Object.entries({
-    'Data-Protocol': 'ao',
-    Type: 'Module',
-    'Module-Format': format,
-    'Input-Encoding': 'JSON-V1',
-    'Output-Encoding': 'JSON-V1',
-    'Memory-Limit': '1-gb',
-    'Compute-Limit': '9000000000000',
-  }).map(([name, value]) => tag(name, value))
-  const { id, raw } = await signItem({ tags, data })
-  const { status, text } = await postItem(`${net.bundler}/tx`, raw)
-  assert.equal(status, 200, text)
-  return id
-}
-
 for (const [format, wasm] of [
   ['wasm64-unknown-emscripten-draft_2024_10_16-metering', smallest64],
   ['wasm32-unknown-emscripten-metering', smallest32],
 ]) {
   describe(format, () => {
     let module
-    before(async () => { module = await upload(format, wasm) })
+    before(async () => { module = await uploadModule(net, format, wasm) })
 
     test('each message tells the gas that it used', async () => {
       const process = await spawnProcess(net, { module })
@@ -55,7 +38,7 @@ for (const [format, wasm] of [
 }
 
 test('H15 the same module without metering uses no gas', async () => {
-  const module = await upload('wasm64-unknown-emscripten-draft_2024_02_15', smallest64)
+  const module = await uploadModule(net, 'wasm64-unknown-emscripten-draft_2024_02_15', smallest64)
   const process = await spawnProcess(net, { module })
   assert.equal((await resultOf(net, process, process)).GasUsed, 0)
 })

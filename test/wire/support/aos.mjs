@@ -26,6 +26,23 @@ async function submit(net, item) {
   return id
 }
 
+// Uploads a module; answers its id.
+export async function uploadModule(net, format, wasm) {
+  const tags = Object.entries({
+    'Data-Protocol': 'ao',
+    Type: 'Module',
+    'Module-Format': format,
+    'Input-Encoding': 'JSON-V1',
+    'Output-Encoding': 'JSON-V1',
+    'Memory-Limit': '1-gb',
+    'Compute-Limit': '9000000000000',
+  }).map(([name, value]) => tag(name, value))
+  const { id, raw } = await signItem({ tags, data: wasm })
+  const { status, text } = await postItem(`${net.bundler}/tx`, raw)
+  assert.equal(status, 200, text)
+  return id
+}
+
 export const spawnProcess = (net, { wallet, data, ...rest } = {}) =>
   submit(net, { wallet, data, tags: processTags(net, rest) })
 
