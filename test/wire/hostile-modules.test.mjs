@@ -150,7 +150,7 @@ const answers = {
   'an answer at the very end': [`(return ${end})`, NOTHING],
   'an answer at -1': ['(return (P.const -1))', NOTHING],
   'an answer without an end': [`(memory.fill (P.const 70000) (i32.const 65) (P.sub ${end} (P.const 70000))) (return (P.const 70000))`,
-    'invalid JSON at line 1 column 61072: invalid token'],
+    /^invalid JSON at line 1 column \d+: invalid token$/],
   'an answer of bytes that are no text': [`(i32.store (P.const ${place}) (i32.const 0x00fffeff)) (return (P.const ${place}))`, /^invalid JSON at line 1 column 1/],
   'an answer that is nested too deeply': ['(memory.fill (P.const 70000) (i32.const 91) (P.const 60000)) (return (P.const 70000))',
     "invalid JSON at line 1 column 2049: maximum parsing depth reached near '['"],
