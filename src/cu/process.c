@@ -118,12 +118,13 @@ static int open_instance(aod_process_t *process, const aod_item_t *module_item,
                          const aod_module_terms_t *terms, aod_slice_t module_id,
                          const aod_target_t *target, aod_error_t *err) {
   aod_slice_t label = module_id;
-  aod_tags_find(&module_item->tags, "Name", &label);
+  bool has_label = aod_tags_find(&module_item->tags, "Name", &label);
   char *name = aod_slice_strdup(label);
   int code = aod_module_load(process->cu->vm, module_item->data, terms->format, name,
                              &process->module, err);
   free(name);
-  if (code != AOD_OK) return aod_error_prefix(err, "module %.*s", AOD_ARG(module_id));
+  if (code != AOD_OK)
+    return has_label ? aod_error_prefix(err, "module %.*s", AOD_ARG(module_id)) : code;
   bool has_drive = terms->needs_drive || terms->extended;
   aod_instance_options_t options = {.compute_limit = terms->compute_limit,
                                     .drive = has_drive ? &process->drive : NULL};

@@ -5,9 +5,10 @@ import { after, before, describe, test } from 'node:test'
 import { assertRefused, eventually, getJson, network, postItem, request } from './support/network.mjs'
 import {
   answer, arrival, assignmentTag, dryRun, emit, entry, evaluate, given, outputOf, peek, printed, processTags,
-  resultOf, schedule, sendMessage, spawnProbe, spawnProcess, tag, testWallet, valueOf,
+  resultOf, schedule, sendMessage, spawnProbe, spawnProcess, tag, testWallet, uploadModule, valueOf,
 } from './support/aos.mjs'
 import { addressOf, signItem, unknownId } from './support/items.mjs'
+import { moduleOf } from './support/modules.mjs'
 
 const owner = addressOf(testWallet)
 const decoded = (cursor) => JSON.parse(Buffer.from(cursor, 'base64').toString())
@@ -339,6 +340,29 @@ describe('what a module must say', () => {
       assertRefused(refusal, pattern)
     })
   }
+
+  test('H1 H55 what it asks of its host, or of the meter, in vain is named with it', async () => {
+    const imports = '(import "env" "clock_time_get" (func (param i32)))'
+    const metering = 'wasm64-unknown-emscripten-draft_2024_10_16-metering'
+    const vectors = '(func (drop (v128.const i32x4 0 0 0 0)))'
+    for (const [format, parts, pattern] of [
+      [said['Module-Format'], { imports }, /: the module imports env\.clock_time_get, which /],
+      [metering, { more: vectors }, /: v128\.const has no price: modules with it cannot be metered$/],
+    ]) {
+      const module = await uploadModule(net, format, moduleOf(format, parts))
+      const process = await spawnProcess(net, { module })
+      const refusal = await request(`${net.cu}/result/${process}?process-id=${process}`)
+      assert.equal(refusal.status, 422, refusal.text)
+      assertRefused(refusal, pattern)
+      assert.equal(refusal.json.error.split(module).length, 2, refusal.text)
+    }
+  })
+
+  test('H3 white space around the Module-Format does not count', async () => {
+    const module = await uploadModule(net, ` ${said['Module-Format']}\n`, moduleOf(said['Module-Format']))
+    const process = await spawnProcess(net, { module })
+    assert.equal((await resultOf(net, process, process)).Output, 'smallest')
+  })
 
   test('U25 H45 what the process says counts more', async () => {
     const modest = await boot({ 'Memory-Limit': '999-gb' }, [tag('Memory-Limit', '1-gb')])
