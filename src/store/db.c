@@ -115,6 +115,10 @@ static void run_one(aod_db_connection_t *connection, aod_db_write_t *write) {
     write->code = aod_fail(err, AOD_EIO, "an earlier write ended the transaction");
     return;
   }
+  if (write->single) {
+    write->code = write->run(write, connection, err);
+    return;
+  }
   write->code = aod_db_run(aod_db_prepare(connection, "SAVEPOINT one"), err);
   if (write->code != AOD_OK) return;
   write->code = write->run(write, connection, err);

@@ -1,10 +1,10 @@
 /* The embedded engine: SQLite in WAL mode with synchronous=FULL, one writer thread a database.
  *
  * Writes are submitted, not executed: the writer takes all that are waiting, runs them in one
- * transaction, each in a savepoint of its own, commits once, and only then tells each submitter.
- * So whoever is told AOD_OK is on disk, and a hundred waiting writers cost one fsync. Writes of one
- * database run in the order submitted. A write that fails is undone alone; when the commit itself
- * fails, all of its group fail.
+ * transaction, each so that it can be undone alone, commits once, and only then tells each
+ * submitter. So whoever is told AOD_OK is on disk, and a hundred waiting writers cost one fsync.
+ * Writes of one database run in the order submitted. A write that fails is undone alone; when the
+ * commit itself fails, all of its group fail.
  *
  * Reads run on the caller's thread, on a connection borrowed from a small set; they see committed
  * data only.
@@ -43,6 +43,9 @@ struct aod_db_write {
   /* In the writer's thread, after the commit: must be quick. `code` and `error` tell the outcome.
    * May free the write. */
   void (*done)(aod_db_write_t *write);
+  /* `run` changes one row with one statement, last: when that fails it has changed nothing, and the
+   * write needs no savepoint, which takes a sixth of its time. */
+  bool single;
   int code;
   aod_error_t error;
   aod_db_write_t *next;

@@ -12,7 +12,7 @@ enum { LIST_BYTES_MAX = 64 << 20 };
 
 static const char schema[] =
     "CREATE TABLE record ("
-    " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " seq INTEGER PRIMARY KEY,"
     " process BLOB NOT NULL, nonce INTEGER NOT NULL, timestamp_ms INTEGER NOT NULL,"
     " block_height INTEGER NOT NULL, assignment_id BLOB NOT NULL, message_id BLOB NOT NULL,"
     " hash_chain BLOB NOT NULL, dedupe BLOB, assignment BLOB NOT NULL, item BLOB);"
@@ -102,6 +102,7 @@ void aod_schedule_append(aod_schedule_t *schedule, aod_append_t *append) {
   append_write_t *write = aod_alloc(sizeof *write);
   write->write.run = append_run;
   write->write.done = append_done;
+  write->write.single = true;
   write->append = append;
   aod_db_submit(schedule->db, &write->write);
 }

@@ -147,6 +147,19 @@ static void a_broken_uniqueness_is_told_apart(void **state) {
   check_fails(second.write.code, AOD_EEXISTS, &second.write.error, "UNIQUE");
 }
 
+static void a_single_write_that_fails_undoes_itself(void **state) {
+  (void)state;
+  static insert_t taken = {0};
+  submit(&taken, 1);
+  insert_t group[3] = {0};
+  for (int i = 0; i < 3; i++) group[i].write.single = true;
+  submit_as_group(group, 3);
+  assert_int_equal(group[0].write.code, AOD_OK);
+  check_fails(group[1].write.code, AOD_EEXISTS, &group[1].write.error, "UNIQUE");
+  assert_int_equal(group[2].write.code, AOD_OK);
+  assert_int_equal(query("SELECT count(*) FROM row WHERE number >= 0"), 3);
+}
+
 static void what_a_failed_group_reports_is_what_the_file_holds(void **state) {
   (void)state;
   /* as SQLite itself does when the disk is full: the whole transaction is gone */
@@ -354,6 +367,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       DB_TEST(writes_are_done_in_the_order_submitted),
       DB_TEST(a_failing_write_is_undone_alone),
+      DB_TEST(a_single_write_that_fails_undoes_itself),
       DB_TEST(a_broken_uniqueness_is_told_apart),
       DB_TEST(what_a_failed_group_reports_is_what_the_file_holds),
       DB_TEST(waiting_for_a_write_gives_its_outcome),
