@@ -2,9 +2,10 @@
 // MESSAGES (100,000 unless told) and compares: memory of the scheduler when a tenth is there and when
 // all is; a page of 100, by nonce and by time, at the start, in the middle and at the end; the
 // newest record and the process. Then `aod fsck` reads the folder.
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { heading, line, mib, ms, perSecond, quantile, times } from './support/report.mjs'
 import { program, root, eventually, getJson, request, startProgram, temporaryFolder } from '../test/wire/support/network.mjs'
 
@@ -22,8 +23,9 @@ const su = await startProgram('su', ['--data', data, '--port', '0', '--metrics',
   '--gateway-url', ar.info.ar, '--upload', ar.info.bundler])
 const url = su.info.su, { hostname, port } = new URL(url), pid = su.run.child.pid
 
-const fill = (count) => JSON.parse(execFileSync(join(build, 'bench_schedule'),
-  [hostname, port, su.info.scheduler, ar.info.modules.aos2_0_6, 1, count, 64].map(String)))
+// Not execFileSync: connections that the scheduler closes meanwhile must be noticed.
+const fill = async (count) => JSON.parse((await promisify(execFile)(join(build, 'bench_schedule'),
+  [hostname, port, su.info.scheduler, ar.info.modules.aos2_0_6, 1, count, 64].map(String))).stdout)
 
 const published = () => eventually('everything is published', async () =>
   Number(/^ao_su_unpublished (\d+)$/m.exec((await request(`${url}/metrics`)).text)[1]) === 0, { within_ms: 3_600_000 })
@@ -54,10 +56,10 @@ async function measurePages(id, nonce) {
 }
 
 heading(`A schedule of ${messages} messages in one process`)
-const short = fill(Math.ceil(messages / 10))
+const short = await fill(Math.ceil(messages / 10))
 await published()
 const before = { rss: status(pid, 'VmRSS'), latest: await median(repeated(`/${short.process}/latest`)), process: await median(repeated(`/processes/${short.process}`)) }
-const long = fill(messages)
+const long = await fill(messages)
 await published()
 const after = { rss: status(pid, 'VmRSS'), latest: await median(repeated(`/${long.process}/latest`)), process: await median(repeated(`/processes/${long.process}`)) }
 line('messages ordered a second', perSecond(long.rate), `the first tenth ${perSecond(short.rate)}`)
@@ -68,6 +70,7 @@ line('the process', ms(after.process), `${ms(before.process)} when a tenth was t
 
 const places = { start: 1, middle: messages / 2, end: messages - 50 * page + 1 }
 const pages = {}
+await measurePages(long.process, 1) // warms up client and scheduler
 for (const [place, nonce] of Object.entries(places)) pages[place] = await measurePages(long.process, Math.floor(nonce))
 for (const [key, name] of [['nonce', 'nonce'], ['time', 'timestamp']]) {
   for (const place of Object.keys(places))

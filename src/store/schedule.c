@@ -65,7 +65,9 @@ static int check_next_nonce(aod_db_connection_t *connection, const aod_record_t 
   aod_db_reset(last);
   if (row < 0) return row;
   if (record->nonce == next) return AOD_OK;
-  return aod_fail(err, AOD_EINTERNAL, "nonce %llu is not the next one, %llu is",
+  return aod_fail(err, AOD_EUNAVAILABLE,
+                  "the schedule could not be written, try again: nonce %llu is not the next one, "
+                  "%llu is",
                   (unsigned long long)record->nonce, (unsigned long long)next);
 }
 

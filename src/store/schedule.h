@@ -43,8 +43,8 @@ int aod_schedule_open(aod_schedule_t **schedule, const char *path, aod_error_t *
 void aod_schedule_close(aod_schedule_t *schedule);
 
 /* Append `record` (alive until done, slices included). `done` is called in the writer's thread:
- * AOD_OK means on disk. AOD_EEXISTS: one of the uniqueness rules; AOD_EINTERNAL: not the next nonce
- * (an earlier append of the process failed). */
+ * AOD_OK means on disk. AOD_EEXISTS: one of the uniqueness rules; AOD_EUNAVAILABLE: not the next
+ * nonce (an earlier append of the process failed). */
 typedef struct aod_append aod_append_t;
 struct aod_append {
   aod_record_t record;

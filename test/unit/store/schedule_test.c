@@ -111,13 +111,13 @@ static void only_the_next_nonce_is_taken(void **state) {
   static const uint64_t wrong_first[] = {1, 5}, wrong_later[] = {0, 1, 3, 1000000};
   for (size_t i = 0; i < COUNT_OF(wrong_first); i++) {
     aod_record_t record = make_record('P', wrong_first[i]);
-    check_fails(append(&record), AOD_EINTERNAL, &err, "0 is");
+    check_fails(append(&record), AOD_EUNAVAILABLE, &err, "0 is");
   }
   fill('P', 2);
   for (size_t i = 0; i < COUNT_OF(wrong_later); i++) {
     aod_record_t record = make_record('P', wrong_later[i]);
     record.message_id[5] = record.assignment_id[5] = (uint8_t)i;
-    check_fails(append(&record), AOD_EINTERNAL, &err, "2 is");
+    check_fails(append(&record), AOD_EUNAVAILABLE, &err, "2 is");
   }
   fill('Q', 1); /* other processes count for themselves */
 }
@@ -188,7 +188,7 @@ static void after_a_failed_append_its_followers_fail_too(void **state) {
   aod_schedule_append(schedule, &second.append);
   aod_schedule_flush(schedule);
   assert_int_equal(first.code, AOD_EEXISTS);
-  assert_int_equal(second.code, AOD_EINTERNAL);
+  assert_int_equal(second.code, AOD_EUNAVAILABLE);
 }
 
 /* ---- reading ---- */

@@ -543,8 +543,8 @@ static void after_a_failed_append_the_head_is_read_again(void **state) {
   append_behind(process);
   append_behind(process); /* two, so that counting on from the lost one is wrong as well */
   posting_t posting;
-  check_fails(post_raw(scheduler, message_item(user, process, "lost"), &posting), AOD_EINTERNAL,
-              &posting.error, "nonce 1 is not the next");
+  check_fails(post_raw(scheduler, message_item(user, process, "lost"), &posting), AOD_EUNAVAILABLE,
+              &posting.error, "could not be written, try again");
   check_ok(post_raw(scheduler, message_item(user, process, "kept"), &posting), &posting.error);
   aod_scheduled_list_t list = read_all(process);
   assert_int_equal(list.count, 4);
