@@ -42,7 +42,9 @@ int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *er
   }
   pthread_mutex_init(&cu->lock, NULL);
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  cu->pool = aod_pool_open("cu-evaluate", (int)(cores > 0 ? cores : 1) + SPARE_SLOTS);
+  cu->readers_max = cores > 0 ? (uint32_t)cores : 1;
+  cu->pool = aod_pool_open("cu-evaluate", (int)cu->readers_max + SPARE_SLOTS);
+  cu->read_pool = aod_pool_open("cu-read", (int)cu->readers_max);
   *out = cu;
   return AOD_OK;
 }
@@ -54,7 +56,11 @@ static void take_last(void *value, void *context) {
 
 void aod_cu_close(aod_cu_t *cu) {
   if (!cu) return;
+  pthread_mutex_lock(&cu->lock);
+  cu->closing = true;
+  pthread_mutex_unlock(&cu->lock);
   aod_pool_close(cu->pool);
+  aod_pool_close(cu->read_pool);
   if (cu->snapshot_at_close) aod_idmap_each(&cu->processes, take_last, NULL);
   aod__process_free_all(cu);
   aod_results_close(cu->results);

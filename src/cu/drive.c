@@ -16,21 +16,22 @@ enum { ATTESTATIONS_LOOKED_AT = 5 };
 /* ---- answers that are kept ---- */
 
 typedef struct {
-  aod_process_t *process;
+  const aod_asker_t *asker;
   uint8_t hash[32];
   bool known, yes;
 } question_t;
 
 /* `parts` say what is asked. */
-static int begin(question_t *question, aod_process_t *process, const aod_slice_t *parts,
+static int begin(question_t *question, const aod_asker_t *asker, const aod_slice_t *parts,
                  size_t count, aod_error_t *err) {
+  const aod_process_t *process = asker->process;
   const aod_cu_t *cu = process->cu;
   aod_deep_hash_t hash;
-  *question = (question_t){.process = process};
+  *question = (question_t){.asker = asker};
   aod_deep_hash_begin(&hash, count);
   for (size_t i = 0; i < count; i++) aod_deep_hash_add(&hash, parts[i]);
   memcpy(question->hash, hash.state, sizeof question->hash);
-  if (process->dry_run) return AOD_OK;
+  if (asker->is_dry) return AOD_OK;
   int code = aod_results_get_answer(cu->answers ? cu->answers : cu->results, process->id,
                                     process->at.position, question->hash, &question->yes, err);
   question->known = code == AOD_OK;
@@ -38,17 +39,17 @@ static int begin(question_t *question, aod_process_t *process, const aod_slice_t
 }
 
 static void keep(const question_t *question, bool yes) {
-  const aod_process_t *process = question->process;
-  if (process->dry_run || question->known) return;
+  const aod_process_t *process = question->asker->process;
+  if (question->asker->is_dry || question->known) return;
   aod_results_put_answer(process->cu->results, process->id, process->at.position, question->hash,
                          yes);
 }
 
 /* Is there such a thing? Before the gateway is asked for it: AOD_ENOTFOUND when there was not. */
-static int begin_looking(question_t *question, aod_process_t *process, const char *kind,
+static int begin_looking(question_t *question, const aod_asker_t *asker, const char *kind,
                          aod_slice_t name, aod_error_t *err) {
   const aod_slice_t parts[] = {aod_text(kind), name};
-  int code = begin(question, process, parts, 2, err);
+  int code = begin(question, asker, parts, 2, err);
   if (code == AOD_OK && question->known && !question->yes)
     code = aod_fail(err, AOD_ENOTFOUND, "there was no such %s", kind);
   return code;
@@ -64,30 +65,30 @@ static int end_looking(const question_t *question, int code, aod_error_t *err) {
 /* ---- content ---- */
 
 static int transaction(void *context, const uint8_t id[32], aod_buf_t *json, aod_error_t *err) {
-  aod_process_t *process = context;
-  const aod_gateway_t *gateway = process->cu->gateway;
+  const aod_asker_t *asker = context;
+  const aod_gateway_t *gateway = asker->process->cu->gateway;
   question_t question;
-  int code = begin_looking(&question, process, "transaction", aod_slice(id, 32), err);
+  int code = begin_looking(&question, asker, "transaction", aod_slice(id, 32), err);
   if (code != AOD_OK) return code;
   return end_looking(&question, gateway->transaction(gateway->context, id, json, err), err);
 }
 
 static int block(void *context, uint64_t height, aod_buf_t *json, aod_error_t *err) {
-  aod_process_t *process = context;
-  const aod_gateway_t *gateway = process->cu->gateway;
+  const aod_asker_t *asker = context;
+  const aod_gateway_t *gateway = asker->process->cu->gateway;
   uint8_t name[8];
   question_t question;
   aod_store_le64(name, height);
-  int code = begin_looking(&question, process, "block", aod_slice(name, sizeof name), err);
+  int code = begin_looking(&question, asker, "block", aod_slice(name, sizeof name), err);
   if (code != AOD_OK) return code;
   return end_looking(&question, gateway->block(gateway->context, height, json, err), err);
 }
 
 static int size(void *context, const uint8_t id[32], uint64_t *bytes, aod_error_t *err) {
-  aod_process_t *process = context;
-  const aod_gateway_t *gateway = process->cu->gateway;
+  const aod_asker_t *asker = context;
+  const aod_gateway_t *gateway = asker->process->cu->gateway;
   question_t question;
-  int code = begin_looking(&question, process, "data", aod_slice(id, 32), err);
+  int code = begin_looking(&question, asker, "data", aod_slice(id, 32), err);
   if (code != AOD_OK) return code;
   return end_looking(&question, gateway->size(gateway->context, id, bytes, err), err);
 }
@@ -95,7 +96,7 @@ static int size(void *context, const uint8_t id[32], uint64_t *bytes, aod_error_
 /* Its size was told: it is there. */
 static int read_data(void *context, const uint8_t id[32], uint64_t from, uint8_t *to, size_t len,
                      aod_error_t *err) {
-  const aod_gateway_t *gateway = ((aod_process_t *)context)->cu->gateway;
+  const aod_gateway_t *gateway = ((const aod_asker_t *)context)->process->cu->gateway;
   int code = gateway->read(gateway->context, id, from, to, len, err);
   if (code == AOD_ENOTFOUND) err->code = code = AOD_EUNAVAILABLE;
   return code;
@@ -152,7 +153,7 @@ static int search(const aod_cu_t *cu, const aod_gateway_query_t *query, bool *ex
 
 /* Who the owners may be is the process's own: by its tags, for all its life. */
 static int exists(void *context, const aod_drive_query_t *asked, bool *exists, aod_error_t *err) {
-  aod_process_t *process = context;
+  const aod_asker_t *asker = context;
   aod_tag_t tags[] = {{AOD_TEXT("Type"), aod_text(asked->type)},
                       {aod_text(asked->id_tag), asked->id},
                       {AOD_TEXT("Data-Protocol"), aod_text(asked->protocol)}};
@@ -167,19 +168,25 @@ static int exists(void *context, const aod_drive_query_t *asked, bool *exists, a
                                aod_text(asked->protocol), asked->id,
                                aod_slice(height, sizeof height)};
   question_t question;
-  int code = begin(&question, process, parts, sizeof parts / sizeof *parts, err);
+  int code = begin(&question, asker, parts, sizeof parts / sizeof *parts, err);
   *exists = question.yes;
   if (code != AOD_OK || question.known) return code;
-  code = search(process->cu, &query, exists, err);
+  code = search(asker->process->cu, &query, exists, err);
   if (code == AOD_OK) keep(&question, *exists);
   return code;
 }
 
+static void init(aod_process_t *process, bool is_dry, aod_asker_t *asker, aod_drive_t *drive) {
+  *asker = (aod_asker_t){.process = process, .is_dry = is_dry};
+  *drive = (aod_drive_t){.context = asker,
+                         .transaction = transaction,
+                         .block = block,
+                         .size = size,
+                         .read = read_data,
+                         .exists = exists};
+}
+
 void aod__drive_init(aod_process_t *process) {
-  process->drive = (aod_drive_t){.context = process,
-                                 .transaction = transaction,
-                                 .block = block,
-                                 .size = size,
-                                 .read = read_data,
-                                 .exists = exists};
+  init(process, false, &process->asker, &process->drive);
+  init(process, true, &process->dry_asker, &process->dry_drive);
 }

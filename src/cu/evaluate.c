@@ -13,6 +13,15 @@ enum { CHAIN_CHECKED_FROM = 1440000 };
 static const char empty_node[] =
     "{\"Messages\":[],\"Assignments\":[],\"Spawns\":[],\"Output\":\"\"}";
 
+void aod__result_take(aod_evaluation_t *evaluation, aod_result_t *result) {
+  aod_slice_t text = aod_buf_slice(&evaluation->text);
+  if (evaluation->failed)
+    aod_result_from_failure(text, evaluation->exit_status, result);
+  else
+    aod_result_from_text(text, evaluation->gas_used, result);
+  aod_evaluation_free(evaluation);
+}
+
 /* Call the module and make a result of what comes back; the instance is left undecided. */
 static int run(aod_process_t *process, const aod_message_t *message, aod_result_t *result,
                aod_error_t *err) {
@@ -22,24 +31,20 @@ static int run(aod_process_t *process, const aod_message_t *message, aod_result_
   int code = aod_instance_evaluate(process->instance, aod_buf_slice(&json),
                                    aod_buf_slice(&process->env), &evaluation, err);
   aod_buf_free(&json);
-  if (code != AOD_OK) return code;
-  aod_slice_t text = aod_buf_slice(&evaluation.text);
-  if (evaluation.failed)
-    aod_result_from_failure(text, evaluation.exit_status, result);
-  else
-    aod_result_from_text(text, evaluation.gas_used, result);
-  aod_evaluation_free(&evaluation);
-  return AOD_OK;
+  if (code == AOD_OK) aod__result_take(&evaluation, result);
+  return code;
 }
 
 static void decide(aod_process_t *process, const aod_message_t *message,
                    const aod_result_t *result) {
+  aod__readers_hold(process, result->keeps_state);
   if (result->keeps_state)
     aod_instance_commit(process->instance);
   else
     aod_instance_rollback(process->instance);
   process->at.timestamp_ms = message->timestamp_ms;
   process->at.block_height = message->block_height;
+  aod__readers_release(process);
 }
 
 /* ---- keeping results ---- */
@@ -230,20 +235,5 @@ int aod__evaluate_cron(aod_process_t *process, const aod_cron_t *cron, aod_error
     aod_result_free(&result);
   }
   aod_arena_free(&arena);
-  return code;
-}
-
-/* ---- dry runs ---- */
-
-int aod__evaluate_dry(aod_process_t *process, const json_t *body, aod_arena_t *arena,
-                      aod_result_t *result, aod_error_t *err) {
-  const aod_progress_t *at = &process->at;
-  aod_message_t message;
-  int code = aod_message_from_dry_run(body, process->id_text, at->timestamp_ms, at->block_height,
-                                      arena, &message, err);
-  process->dry_run = true;
-  if (code == AOD_OK) code = run(process, &message, result, err);
-  process->dry_run = false;
-  if (code == AOD_OK) aod_instance_rollback(process->instance);
   return code;
 }

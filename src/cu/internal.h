@@ -29,13 +29,19 @@ struct aod_cu {
   aod_cu_access_t access;
   aod_computer_t interface;
   aod_pool_t *pool;        /* the evaluation slots: about as many as cores */
+  aod_pool_t *read_pool;   /* those of dry runs */
+  uint32_t readers_max;    /* of them for one process */
   pthread_mutex_t lock;    /* guards the rest */
+  bool closing;            /* nothing goes to the first pool any more */
   aod_idmap_t processes;   /* id to aod_process_t: those asked about since the start */
   uint64_t resident_bytes; /* of all processes, but for those on their way out */
   size_t copies;           /* processes that are evaluated once more, to an earlier place */
 };
 
 /* ---- a process in memory ---- */
+
+typedef struct aod_process aod_process_t;
+typedef struct aod_dry_run aod_dry_run_t;
 
 /* How far a process has been evaluated: all that changes with a message, but for its memory. */
 typedef struct {
@@ -53,16 +59,36 @@ typedef struct {
   size_t moment_next;       /* the first cron that has not had its turn in it */
 } aod_progress_t;
 
-/* Everything but id and lane belongs to the lane. A copy has no lane: its one job owns it. */
+/* Who looks at a process beside its lane (dry_run.c). */
 typedef struct {
+  pthread_mutex_t lock; /* guards the rest */
+  pthread_cond_t changed;
+  aod_dry_run_t *first; /* of those that wait */
+  uint32_t count;       /* readers at work, or about to */
+  uint32_t views;       /* of the present memory, which must not change under them */
+  uint64_t moment;      /* counts changes of what a look shows */
+  uint64_t memory;      /* counts memories; each view is of one */
+  bool open;            /* the process is in memory and may be looked at */
+  bool changing;        /* it is about to change: no new looks */
+} aod_readers_t;
+
+/* Whom a drive answers. */
+typedef struct {
+  aod_process_t *process;
+  bool is_dry; /* dry runs: the answers are not kept */
+} aod_asker_t;
+
+/* Everything but id and lane belongs to the lane. A copy has no lane: its one job owns it. */
+struct aod_process {
   aod_cu_t *cu;
   uint8_t id[32];
   aod_lane_t lane;
+  aod_readers_t readers;
   bool is_copy;
   aod_module_t *module; /* NULL until loaded */
   aod_instance_t *instance;
-  aod_drive_t drive;
-  bool dry_run;               /* what the drive answers now is not kept */
+  aod_asker_t asker, dry_asker;
+  aod_drive_t drive, dry_drive;
   aod_arena_t arena;          /* what the next four point to */
   aod_slice_t id_text, owner; /* what cron messages say */
   aod_crons_t crons;
@@ -85,7 +111,7 @@ typedef struct {
   aod_block_list_t blocks;    /* read ahead */
   size_t block_next;          /* the first of them that has not had its moment */
   int64_t blocks_complete_ms; /* after them there is none due before this time */
-} aod_process_t;
+};
 
 /* access.c: AOD_EFORBIDDEN when the operator does not want this process evaluated */
 int aod__cu_check_access(const aod_cu_t *cu, const uint8_t process[32], aod_error_t *err);
@@ -112,9 +138,8 @@ int aod__evaluate_record(aod_process_t *process, const aod_scheduled_t *schedule
 int aod__evaluate_cron(aod_process_t *process, const aod_cron_t *cron, aod_error_t *err);
 /* The process item, when the schedule begins with something else. */
 int aod__evaluate_process_item(aod_process_t *process, aod_error_t *err);
-/* Evaluate a message on the present state and undo it. */
-int aod__evaluate_dry(aod_process_t *process, const json_t *body, aod_arena_t *arena,
-                      aod_result_t *result, aod_error_t *err);
+/* Make a result of what came back, which is freed. */
+void aod__result_take(aod_evaluation_t *evaluation, aod_result_t *result);
 
 /* advance.c */
 /* A place in the stream of a process: after the records up to a nonce and up to a time, and after
@@ -180,10 +205,18 @@ void aod__cu_cron_page_to(aod_cu_t *cu, aod_page_call_t *call, const aod_cursor_
 int aod__cu_page(aod_cu_t *cu, const uint8_t process[32], const aod_results_query_t *query,
                  aod_buf_t *json, aod_error_t *err);
 
-/* The caller keeps it and the body alive until done. */
-typedef struct aod_dry_run aod_dry_run_t;
+/* Where in which schedule a message stands. AOD_ENOTFOUND. */
+int aod__cu_locate(aod_cu_t *cu, const uint8_t process[32], const uint8_t message[32],
+                   aod_assignment_t *assignment, aod_error_t *err);
+/* Only a process that exists, and may be evaluated, gets a place in memory. */
+int aod__cu_check_process(aod_cu_t *cu, const uint8_t id[32], aod_error_t *err);
+int aod__cu_target_now(aod_cu_t *cu, const uint8_t process[32], aod_target_t *target,
+                       aod_error_t *err);
+
+/* dry_run.c. The caller keeps it and the body alive until done. */
 struct aod_dry_run {
   aod_job_t job;
+  aod_dry_run_t *next;
   uint8_t process[32];
   bool has_message; /* after this message instead of now */
   uint8_t message[32];
@@ -192,6 +225,14 @@ struct aod_dry_run {
   aod_buf_t answer; /* out: the JSON of the result */
 };
 void aod__cu_dry_run(aod_cu_t *cu, aod_dry_run_t *run);
+
+void aod__readers_init(aod_readers_t *readers);
+void aod__readers_deinit(aod_readers_t *readers);
+/* In the lane: what a look shows changes only between these two. A message that is kept (`commits`)
+ * waits in the first one for views, for a short while. */
+void aod__readers_hold(aod_process_t *process, bool commits);
+void aod__readers_release(aod_process_t *process);
+void aod__readers_close(aod_process_t *process); /* in the lane: before it leaves memory */
 
 /* The linear memory of a process, now, at a time or after a record. */
 typedef struct aod_state_call aod_state_call_t;

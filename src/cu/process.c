@@ -20,6 +20,7 @@ static aod_process_t *new_process(aod_cu_t *cu, const uint8_t id[32]) {
   process->cu = cu;
   memcpy(process->id, id, 32);
   aod_lane_init(&process->lane, cu->pool);
+  aod__readers_init(&process->readers);
   aod__drive_init(process);
   return process;
 }
@@ -36,6 +37,7 @@ aod_process_t *aod__process_get(aod_cu_t *cu, const uint8_t id[32]) {
 }
 
 void aod__process_unload(aod_process_t *process) {
+  aod__readers_close(process);
   if (process->instance) aod_instance_close(process->instance);
   if (process->module) aod_module_release(process->module);
   process->instance = NULL;
@@ -55,6 +57,7 @@ static void free_process(void *value, void *context) {
   aod__process_unload(process);
   aod_buf_free(&process->env);
   aod_buf_free(&process->last_body);
+  aod__readers_deinit(&process->readers);
   free(process);
 }
 

@@ -11,9 +11,8 @@
 
 /* ---- what is known of messages and processes ---- */
 
-/* Where in which schedule a message stands. */
-static int locate(aod_cu_t *cu, const uint8_t process[32], const uint8_t message[32],
-                  aod_assignment_t *assignment, aod_error_t *err) {
+int aod__cu_locate(aod_cu_t *cu, const uint8_t process[32], const uint8_t message[32],
+                   aod_assignment_t *assignment, aod_error_t *err) {
   aod_arena_t arena = {0};
   aod_scheduled_t scheduled;
   int code = cu->scheduler->find(cu->scheduler->context, process, message, &arena, &scheduled, err);
@@ -35,8 +34,7 @@ static bool is_process_record(const aod_scheduled_t *scheduled, const uint8_t id
          aod_id_decode(text, process) && memcmp(process, id, 32) == 0;
 }
 
-/* Only a process that exists, and may be evaluated, gets a place in memory. */
-static int check_process(aod_cu_t *cu, const uint8_t id[32], aod_error_t *err) {
+int aod__cu_check_process(aod_cu_t *cu, const uint8_t id[32], aod_error_t *err) {
   aod_arena_t arena = {0};
   aod_scheduled_t scheduled;
   int code = aod__cu_check_access(cu, id, err);
@@ -51,8 +49,8 @@ static int check_process(aod_cu_t *cu, const uint8_t id[32], aod_error_t *err) {
   return code;
 }
 
-static int target_now(aod_cu_t *cu, const uint8_t process[32], aod_target_t *target,
-                      aod_error_t *err) {
+int aod__cu_target_now(aod_cu_t *cu, const uint8_t process[32], aod_target_t *target,
+                       aod_error_t *err) {
   int64_t now_ms;
   int code = cu->scheduler->now(cu->scheduler->context, process, &now_ms, err);
   if (code == AOD_OK) *target = aod__target_time(now_ms, now_ms);
@@ -62,7 +60,7 @@ static int target_now(aod_cu_t *cu, const uint8_t process[32], aod_target_t *tar
 /* Up to and including a time, but not further than now. */
 static int target_time(aod_cu_t *cu, const uint8_t process[32], int64_t to_ms, aod_target_t *target,
                        aod_error_t *err) {
-  int code = target_now(cu, process, target, err);
+  int code = aod__cu_target_now(cu, process, target, err);
   if (code == AOD_OK && to_ms < target->time_ms) *target = aod__target_time(to_ms, to_ms + 1);
   return code;
 }
@@ -133,7 +131,7 @@ void aod__cu_result(void *context, aod_result_call_t *call) {
   aod_cu_t *cu = context;
   aod_error_t err;
   aod_assignment_t assignment;
-  int code = locate(cu, call->process, call->message, &assignment, &err);
+  int code = aod__cu_locate(cu, call->process, call->message, &assignment, &err);
   if (code == AOD_OK) {
     code = read_stored(cu, assignment.process, assignment.nonce, &call->body, &err);
     if (code == AOD_ENOTFOUND) {
@@ -142,52 +140,6 @@ void aod__cu_result(void *context, aod_result_call_t *call) {
     }
   }
   call->done(call, code, &err);
-}
-
-/* ---- dry runs ---- */
-
-static int dry_run(aod_dry_run_t *run, aod_error_t *err) {
-  aod_arena_t arena = {0};
-  aod_result_t result;
-  int code = aod__evaluate_dry(run->job.process, run->body, &arena, &result, err);
-  if (code == AOD_OK) {
-    aod_result_write(aod_buf_slice(&result.node), aod_buf_slice(&result.error), result.gas_used,
-                     &run->answer);
-    aod_result_free(&result);
-  }
-  aod_arena_free(&arena);
-  return code;
-}
-
-static void finish_dry_run(aod_job_t *job, int code, aod_error_t *err) {
-  aod_dry_run_t *run = (aod_dry_run_t *)job;
-  if (code == AOD_OK) code = dry_run(run, err);
-  run->done(run, code, err);
-}
-
-static int target_message(aod_cu_t *cu, aod_dry_run_t *run, aod_error_t *err) {
-  aod_assignment_t assignment;
-  int code = locate(cu, run->process, run->message, &assignment, err);
-  if (code != AOD_OK) return code;
-  if (memcmp(assignment.process, run->process, 32) != 0)
-    return aod_fail(err, AOD_EINPUT, "'to': the message belongs to another process");
-  run->job.exact = true;
-  run->job.target = aod__target_record(assignment.nonce);
-  return AOD_OK;
-}
-
-void aod__cu_dry_run(aod_cu_t *cu, aod_dry_run_t *run) {
-  aod_error_t err;
-  int code = check_process(cu, run->process, &err);
-  if (code == AOD_OK)
-    code = run->has_message ? target_message(cu, run, &err)
-                            : target_now(cu, run->process, &run->job.target, &err);
-  if (code != AOD_OK) {
-    run->done(run, code, &err);
-    return;
-  }
-  run->job.finish = finish_dry_run;
-  begin_job(cu, &run->job, run->process);
 }
 
 /* ---- pages ---- */
@@ -276,13 +228,13 @@ void aod__cu_cron_page_to(aod_cu_t *cu, aod_page_call_t *call, const aod_cursor_
   cron->call = call;
   cron->has_to = to != NULL;
   aod_error_t err;
-  int code = check_process(cu, call->process, &err);
+  int code = aod__cu_check_process(cu, call->process, &err);
   if (code == AOD_OK && to) {
     cron->to = *to;
     cron->to.cron = aod_arena_copy(&cron->arena, to->cron);
     code = target_time(cu, call->process, to->timestamp_ms, &cron->job.target, &err);
   } else if (code == AOD_OK) {
-    code = target_now(cu, call->process, &cron->job.target, &err);
+    code = aod__cu_target_now(cu, call->process, &cron->job.target, &err);
   }
   if (code == AOD_OK) {
     begin_job(cu, &cron->job, call->process);
@@ -345,10 +297,10 @@ static void finish_state(aod_job_t *job, int code, aod_error_t *err) {
 void aod__cu_state(aod_cu_t *cu, aod_state_call_t *call) {
   aod_error_t err;
   aod_target_t *target = &call->job.target;
-  int code = check_process(cu, call->process, &err);
+  int code = aod__cu_check_process(cu, call->process, &err);
   if (code == AOD_OK)
     code = call->has_to ? target_time(cu, call->process, call->to_ms, target, &err)
-                        : target_now(cu, call->process, target, &err);
+                        : aod__cu_target_now(cu, call->process, target, &err);
   if (call->has_nonce) *target = aod__target_record(call->nonce);
   if (code != AOD_OK) {
     call->done(call, code, &err);

@@ -65,6 +65,7 @@ typedef enum {
 typedef struct {
   uint32_t op, slot;
   uint32_t keep; /* EVALUATE: the message before was kept */
+  uint32_t dry;  /* EVALUATE: this one will not be, so its changes are not wanted */
   uint64_t compute_limit;
   uint64_t memory_cap_bytes; /* BIND, with the two below: the memory and its file */
   uint64_t memory_bytes, file_bytes;

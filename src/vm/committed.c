@@ -146,8 +146,33 @@ void aod_committed_apply(aod_committed_t *committed, const aod_staging_t *stagin
   committed->image.bytes = bytes;
 }
 
+/* ---- sharing ---- */
+
 int aod_committed_share(const aod_committed_t *committed) {
   char path[32];
   snprintf(path, sizeof path, "/proc/self/fd/%d", committed->image.fd);
   return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+bool aod_committed_picture(const aod_committed_t *committed, aod_committed_t *picture) {
+  const aod_image_t *image = &committed->image;
+  *picture = (aod_committed_t){.image = *image, .max_bytes = committed->max_bytes};
+  picture->image.present = aod_pages_marks(image->file_bytes);
+  if (!picture->image.present) return false;
+  memcpy(picture->image.present, image->present, aod_pages_count(image->bytes));
+  picture->image.fd = aod_committed_share(committed);
+  if (picture->image.fd >= 0) return true;
+  aod_committed_close(picture);
+  return false;
+}
+
+bool aod_committed_move(aod_committed_t *committed) {
+  aod_committed_t moved;
+  if (aod_committed_open(&moved, committed->image.bytes, committed->max_bytes, &committed->image,
+                         NULL))
+    return false;
+  memcpy(moved.changed, committed->changed, aod_pages_count(committed->image.bytes));
+  aod_committed_close(committed);
+  *committed = moved;
+  return true;
 }

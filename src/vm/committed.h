@@ -45,4 +45,13 @@ void aod_committed_apply(aod_committed_t *committed, const aod_staging_t *stagin
 /* Open the image's file anew, read-only. Negative when that fails. */
 int aod_committed_share(const aod_committed_t *committed);
 
+/* A picture of the image as it is now, to give to workers: only `image` and max_bytes are set. It
+ * shares the file, so it stays true until changes are applied; for good, when the image has moved
+ * to another file by then. False when the system gives no memory. */
+bool aod_committed_picture(const aod_committed_t *committed, aod_committed_t *picture);
+
+/* Go on in a copy, and leave the file as it is. False, and nothing has happened, when the system
+ * gives no memory. Cost: as much as is present. */
+bool aod_committed_move(aod_committed_t *committed);
+
 #endif

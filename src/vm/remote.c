@@ -47,6 +47,8 @@ static void apply(aod__remote_t *remote) {
 static void let_go(aod__remote_t *remote) {
   aod__pool_give(remote->pool, remote->held);
   remote->held = NULL;
+  if (remote->moved) aod__pool_unbind(remote->pool, &remote->binding);
+  remote->moved = false;
 }
 
 /* ---- open and close ---- */
@@ -68,6 +70,24 @@ int aod__remote_open(aod__remote_t *remote, aod__pool_t *pool, aod__crew_t *crew
   if (rc == AOD_OK) rc = aod_committed_open(&remote->committed, min, max, image, err);
   if (rc) return rc;
   aod_buf_append(&remote->state, state);
+  return AOD_OK;
+}
+
+int aod__remote_view(const aod__remote_t *remote, aod__remote_t *view, aod_error_t *err) {
+  init(view, remote->pool, remote->crew);
+  view->is_view = true;
+  view->memory_cap_bytes = remote->memory_cap_bytes;
+  view->drive = remote->drive;
+  if (!aod_committed_picture(&remote->committed, &view->committed))
+    return aod_fail(err, AOD_ENOMEM, "no memory for a view of a process");
+  aod_buf_append(&view->state, aod_buf_slice(&remote->state));
+  return AOD_OK;
+}
+
+int aod__remote_detach(aod__remote_t *remote, aod_error_t *err) {
+  if (!aod_committed_move(&remote->committed))
+    return aod_fail(err, AOD_ENOMEM, "no memory for another image of a process");
+  remote->moved = true;
   return AOD_OK;
 }
 
@@ -201,7 +221,7 @@ static bool take_reply(aod__remote_t *remote, const aod__worker_reply_t *reply,
   evaluation->gas_used = reply->gas_used;
   aod_buf_append(&evaluation->text, aod__worker_text(remote->held, reply, 0));
   aod_buf_append(&evaluation->output, aod__worker_text(remote->held, reply, 1));
-  return evaluation->failed || take_changes(remote, reply);
+  return evaluation->failed || remote->is_view || take_changes(remote, reply);
 }
 
 /* The drive could not answer, so there is no result; the worker has undone what was done. */
@@ -224,6 +244,7 @@ static aod__answer_t attempt(aod__remote_t *remote, bool fresh, uint64_t compute
   aod__worker_request_t request = {.op = AOD__WORKER_EVALUATE,
                                    .slot = remote->binding.slot,
                                    .keep = remote->kept,
+                                   .dry = remote->is_view,
                                    .compute_limit = compute_limit};
   aod__worker_reply_t reply;
   aod_assert(aod__worker_set_texts(remote->held, &request, msg, env));
@@ -280,7 +301,7 @@ int aod__remote_evaluate(aod__remote_t *remote, uint64_t compute_limit, aod_slic
 /* ---- deciding ---- */
 
 void aod__remote_commit(aod__remote_t *remote) {
-  aod_assert(remote->held);
+  aod_assert(remote->held && !remote->is_view);
   apply(remote);
   remote->kept = true;
   let_go(remote);

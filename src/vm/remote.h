@@ -16,6 +16,8 @@ typedef struct {
   aod__binding_t binding;
   uint64_t memory_cap_bytes;
   const aod_drive_t *drive;
+  bool is_view; /* no message is ever kept */
+  bool moved;   /* the worker that it is bound to still has the file from before */
   aod_committed_t committed;
   aod_buf_t state; /* aod_guest_state_write, committed */
   /* the message that is not decided yet */
@@ -42,6 +44,14 @@ int aod__remote_restore(aod__remote_t *remote, aod_slice_t state, aod_error_t *e
 int aod__remote_prepare(aod__pool_t *pool, aod__crew_t *crew, const aod_wasm_module_t *module,
                         aod_image_t *image, aod_buf_t *state, uint8_t fingerprint[32],
                         aod_error_t *err);
+
+/* Another process that is as `remote` is now, and always will be: it shares the committed image, as
+ * aod_committed_picture does. AOD_ENOMEM. */
+int aod__remote_view(const aod__remote_t *remote, aod__remote_t *view, aod_error_t *err);
+
+/* Go on in a copy of the committed image, so that views keep what they have. AOD_ENOMEM: as before.
+ */
+int aod__remote_detach(aod__remote_t *remote, aod_error_t *err);
 
 /* As aod_instance_evaluate, aod_instance_commit, aod_instance_rollback. */
 int aod__remote_evaluate(aod__remote_t *remote, uint64_t compute_limit, aod_slice_t msg,

@@ -153,7 +153,8 @@ static void do_evaluate(worker_t *worker, const aod__worker_request_t *request, 
   reply->gas_used = evaluation.gas_used;
   add_text(worker, reply, 0, aod_buf_slice(&evaluation.text));
   add_text(worker, reply, 1, aod_buf_slice(&evaluation.output));
-  if (!evaluation.failed) stage(worker, guest, aod_guest_state_changed(guest), reply);
+  if (!evaluation.failed && !request->dry)
+    stage(worker, guest, aod_guest_state_changed(guest), reply);
   aod_evaluation_free(&evaluation);
 }
 

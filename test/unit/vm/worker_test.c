@@ -30,6 +30,7 @@
 #include "support/mixer.h"
 #include "vm/confine.h"
 #include "vm/process.h"
+#include "vm/view.h"
 
 /* ---- what a confined process can do ---- */
 
@@ -230,6 +231,58 @@ static void test_same_as_here(void **state) {
   }
   mixer_expect_same(a, b);
   aod_instance_close(a);
+  aod_instance_close(b);
+}
+
+/* ---- views ---- */
+
+static void look(aod_view_t *view, unsigned number, char answer[200]) {
+  char msg[20];
+  aod_error_t error;
+  aod_evaluation_t evaluation;
+  snprintf(msg, sizeof msg, "s%u", number);
+  if (aod_view_evaluate(view, aod_text(msg), AOD_TEXT("{}"), &evaluation, &error))
+    fail_msg("%s", error.message);
+  snprintf(answer, 200, "%s%.*s", evaluation.failed ? "! " : "",
+           AOD_ARG(aod_buf_slice(&evaluation.text)));
+  aod_evaluation_free(&evaluation);
+}
+
+/* The same process answers the same; it undoes messages whose number is divided by 5. */
+static void expect_look(aod_view_t *view, aod_instance_t *same) {
+  static const unsigned numbers[] = {5, 25, 35, 155}; /* the third fails, the last grows memory */
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    char answer[200], expected[200];
+    look(view, numbers[i], answer);
+    mixer_message(same, numbers[i], expected);
+    assert_string_equal(answer, expected);
+  }
+}
+
+/* A view shows what was when it was opened, while the process goes on and when it is gone. */
+static void test_views(void **state) {
+  (void)state;
+  aod_instance_t *a = mixer_open(module), *b = mixer_open(reference_module);
+  aod_view_t *first, *second;
+  char answer[200];
+  for (unsigned i = 1; i < 40; i++) mixer_message(a, i, answer);
+  for (unsigned i = 1; i < 40; i++) mixer_message(b, i, answer);
+  assert_int_equal(aod_view_open(a, NULL, &first, NULL), AOD_OK);
+  assert_int_equal(aod_view_open(a, NULL, &second, NULL), AOD_OK);
+  expect_look(first, b);
+  expect_look(second, b);
+  expect_look(first, b);
+  assert_int_equal(aod_instance_detach(a, NULL), AOD_OK);
+  for (unsigned i = 40; i < 80; i++) mixer_message(a, i, answer);
+  expect_look(first, b);
+  for (unsigned i = 40; i < 80; i++) mixer_message(b, i, answer);
+  mixer_expect_same(a, b);
+  aod_view_close(first);
+  assert_int_equal(aod_view_open(a, NULL, &first, NULL), AOD_OK);
+  aod_instance_close(a);
+  expect_look(first, b);
+  aod_view_close(first);
+  aod_view_close(second);
   aod_instance_close(b);
 }
 
@@ -524,6 +577,7 @@ int main(void) {
       cmocka_unit_test(test_compiler_confined),
       cmocka_unit_test(test_same_as_here),
       cmocka_unit_test(test_few_workers),
+      cmocka_unit_test(test_views),
       cmocka_unit_test(test_killed_at_random),
       cmocka_unit_test(test_message_that_kills),
       cmocka_unit_test(test_starter_dies),
