@@ -1,4 +1,4 @@
-// WeaveDrive: what a process reads of Arweave while it evaluates a message. Statements W1 to W18 as
+// WeaveDrive: what a process reads of Arweave while it evaluates a message. Statements W1 to W19 as
 // far as they show at a compute unit; how files behave for modules, the vectors of the virtual
 // machine's own tests tell.
 import assert from 'node:assert/strict'
@@ -47,7 +47,7 @@ async function assertRefused(to, process, path, error = refusal) {
   assert.equal(await printed(to, process, 'return tostring(Tried)'), 'nil') // as if it had never been
 }
 
-test('code that On-Boot names is there from the first message on', async () => {
+test('W10 code that On-Boot names is there from the first message on', async () => {
   const code = await upload(net, {
     data: `Greeting = 'from Arweave'; Handlers.add('greet', 'Greet', function (msg) msg.reply({ Data = Greeting }) end)`,
   })
@@ -59,7 +59,7 @@ test('code that On-Boot names is there from the first message on', async () => {
   assert.equal(await printed(net, process, 'return Greeting'), 'from Arweave')
 })
 
-test('data can be read once an attestor has made it known, and not before', async () => {
+test('W4 W14 data can be read once an attestor has made it known, and not before', async () => {
   const text = 'what is written on Arweave, é\n'.repeat(2000)
   const id = await upload(net, { data: text })
   const process = await spawnReader()
@@ -73,14 +73,22 @@ test('data can be read once an attestor has made it known, and not before', asyn
   await assertRefused(net, process, `/data/${unknownId}`)
 })
 
-test('the scheduler is an attestor; who has neither tag reads nothing', async () => {
+test('W19 who reads beyond the end gets as many bytes as were asked for', async () => {
+  const id = await upload(net, { data: 'short' })
+  await attest(net, id)
+  const process = await spawnReader()
+  const beyond = `local f = io.open('/data/${id}'); local text = f:read(99); f:close(); return #text .. ' ' .. text:sub(1, 5)`
+  assert.equal(await printed(net, process, beyond), '99 short')
+})
+
+test('W11 W13 the scheduler is an attestor; who has neither tag reads nothing', async () => {
   const id = await upload(net, { data: 'bytes' })
   await attest(net, id)
   await assertRefused(net, await spawnProcess(net, { tags: [tag('Attestor', owner)] }), `/data/${id}`)
   await assertRefused(net, await spawnProcess(net, { tags: [tag('Extension', 'WeaveDrive')] }), `/data/${id}`)
 })
 
-test('what is available to a single process, in its mode alone', async () => {
+test('W8 W12 W15 W16 what is available to a single process, in its mode alone', async () => {
   const id = await upload(net, { data: 'for one' })
   await attest(net, id, { tags: available(id) })
   assert.equal(await printed(net, await spawnReader(net, { mode: 'Individual' }), read(`/data/${id}`)), 'for one')
@@ -90,7 +98,7 @@ test('what is available to a single process, in its mode alone', async () => {
   await assertRefused(net, await spawnReader(net, { mode: 'Other' }), `/data/${id}`, 'Unsupported WeaveDrive mode: Other')
 })
 
-test('transactions and blocks, by their names', async () => {
+test('W1 W2 W3 W7 transactions and blocks, by their names', async () => {
   const process = await spawnReader()
   const { height } = await getJson(`${net.ar}/info`)
   const block = JSON.parse(await printed(net, process, read(`/block/${height}`)))
@@ -133,7 +141,7 @@ test('a module without the tag has no drive, one with it has, unless the operato
   }
 })
 
-test('a replay is answered as the messages were, whatever has changed since', async () => {
+test('W18 a replay is answered as the messages were, whatever has changed since', async () => {
   const data = temporaryFolder()
   const kept = await startNetwork({ data })
   try {

@@ -63,6 +63,7 @@ static void expect_unsupported(const char *env, const char *words) {
   assert_string_equal(err.message, words);
 }
 
+/* W10 */
 static void test_on_boot_is_admitted_without_a_question(void **state) {
   (void)state;
   assert_true(admits(ENV(TAG("On-Boot", "Data") "," TAG("On-Boot", UNNAMED), ""), UNNAMED));
@@ -70,6 +71,7 @@ static void test_on_boot_is_admitted_without_a_question(void **state) {
   expect_requests(0);
 }
 
+/* W11 */
 static void test_without_the_extension_nothing_is(void **state) {
   (void)state;
   assert_false(admits(ENV(TAG("Extension", "Other"), ""), ATTESTED));
@@ -79,6 +81,7 @@ static void test_without_the_extension_nothing_is(void **state) {
   expect_requests(1);
 }
 
+/* W13, W14 */
 static void test_attestors_of_the_process_are_asked(void **state) {
   (void)state;
   assert_true(
@@ -90,6 +93,7 @@ static void test_attestors_of_the_process_are_asked(void **state) {
   expect_requests(1);
 }
 
+/* W12, W15, W16, W17 */
 static void test_modes(void **state) {
   (void)state;
   assert_false(admits(ENV(DRIVE, ""), AVAILABLE)); /* Assignments */
@@ -141,6 +145,7 @@ static void expect_refused(const char *path) {
   assert_int_equal(host.outage.code, AOD_OK);
 }
 
+/* W1 */
 static void test_other_paths_are_no_files(void **state) {
   (void)state;
   attach();
@@ -156,6 +161,7 @@ static void test_other_paths_are_no_files(void **state) {
   close_host();
 }
 
+/* W21, W22, W23, W24 */
 static void test_data_is_read_in_order_and_from_the_end(void **state) {
   (void)state;
   attach();
@@ -179,6 +185,7 @@ static void test_data_is_read_in_order_and_from_the_end(void **state) {
   json_array_clear(gateway.requests);
 }
 
+/* W3, W5, W6, W25 */
 static void test_a_file_is_asked_for_once_a_message(void **state) {
   (void)state;
   attach();
@@ -198,6 +205,7 @@ static void test_a_file_is_asked_for_once_a_message(void **state) {
   close_host();
 }
 
+/* W2, W20 */
 static void test_headers_are_read_from_their_beginning(void **state) {
   (void)state;
   attach();
@@ -215,6 +223,7 @@ static void test_headers_are_read_from_their_beginning(void **state) {
   close_host();
 }
 
+/* W4, W7 */
 static void test_refusals_end_the_message(void **state) {
   (void)state;
   attach();
