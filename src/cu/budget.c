@@ -5,8 +5,9 @@
 #include "base/clock.h"
 #include "cu/internal.h"
 
-/* Counting a process's pages takes a few microseconds: not after every message. */
-enum { COUNT_EVERY = 32, WAITING_MAX = 8 };
+/* Counting a process's pages takes microseconds, of a very large one milliseconds: not after every
+ * message, but before it can have grown by much. */
+enum { COUNT_US = 20000, WAITING_MAX = 8 };
 
 static void evict(aod_task_t *task) {
   aod_process_t *process = (aod_process_t *)((uint8_t *)task - offsetof(aod_process_t, eviction));
@@ -60,11 +61,12 @@ static void set_resident(aod_process_t *process, uint64_t bytes) {
   pthread_mutex_unlock(&cu->lock);
 }
 
-void aod__budget_note(aod_process_t *process) {
+void aod__budget_note(aod_process_t *process, int64_t spent_us) {
   if (process->is_copy || !process->cu->memory_bytes || !process->instance) return;
-  if (!process->counted_bytes || process->at.position >= process->counted_position + COUNT_EVERY) {
+  process->uncounted_us += spent_us;
+  if (!process->counted_bytes || process->uncounted_us >= COUNT_US) {
     process->counted_bytes = aod_instance_resident_bytes(process->instance);
-    process->counted_position = process->at.position;
+    process->uncounted_us = 0;
   }
   set_resident(process, process->counted_bytes);
   for (aod_process_t *victim; (victim = choose(process->cu, process));) {

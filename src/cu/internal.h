@@ -97,7 +97,7 @@ struct aod_process {
   uint64_t snapshot_position; /* of the newest snapshot, 0: there is none */
   int64_t unsaved_us;         /* work since then */
   uint64_t counted_bytes;     /* how much memory it took */
-  uint64_t counted_position;  /* when that was counted */
+  int64_t uncounted_us;       /* work since that was counted */
   uint64_t resident_bytes;    /* down to evicting: guarded by the unit's lock */
   int64_t used_us, chosen_us;
   bool evicting;
@@ -172,8 +172,8 @@ bool aod__snapshot_restore(aod_process_t *process, const aod_instance_options_t 
                            const aod_target_t *target);
 
 /* budget.c: in the lane */
-void aod__budget_note(aod_process_t *process);  /* it has been used */
-void aod__budget_leave(aod_process_t *process); /* it has left memory */
+void aod__budget_note(aod_process_t *process, int64_t spent_us); /* it has been used */
+void aod__budget_leave(aod_process_t *process);                  /* it has left memory */
 
 /* drive.c: fill process->drive */
 void aod__drive_init(aod_process_t *process);

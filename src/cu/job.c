@@ -51,7 +51,7 @@ static void run(aod_task_t *task) {
     finish(job, code, &err);
   if (on_copy) return;
   aod__snapshot_consider(process, spent_us);
-  aod__budget_note(process);
+  aod__budget_note(process, spent_us);
 }
 
 void aod__job_post(aod_job_t *job) {

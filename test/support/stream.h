@@ -318,7 +318,7 @@ static inline void stream_crowd_out(void) {
       aod__process_get(stream_cu, (const uint8_t *)"a crowd of others, all of them..");
   crowd->evicting = true;              /* so it is not chosen itself */
   crowd->instance = process->instance; /* to be counted */
-  aod__budget_note(crowd);
+  aod__budget_note(crowd, 0);
   crowd->instance = NULL;
   aod__budget_leave(crowd);
   stream_settle();
