@@ -23,8 +23,11 @@ const forEach = (names, what, run) => {
   for (const name of names) test(`${what} (${name})`, { skip: missing(name) }, () => run(name))
 }
 
+// What is compiled for these tests alone need not be fast.
+const quickly = ['--compile', 'first']
+
 // What the codes, each a message, say.
-const said = (name, ...codes) => evaluateLua(name, codes).map(outputOf)
+const said = (name, ...codes) => evaluateLua(name, codes, { args: quickly }).map(outputOf)
 const errorOf = ({ result }) => result.Error
 
 // A `handle` that answers with the message's own Data, and one that shows what it was given.
@@ -191,7 +194,7 @@ test('H27 math.random of the plainest module is 0.5', { skip: missing('process')
   const [spoken, asked] = [`'sent pong reply : '`, `math.random() .. ' '`]
   const text = readFileSync(moduleFile('process'), 'latin1')
   const module = file('random.wasm', Buffer.from(text.replace(spoken, asked), 'latin1'))
-  const run = aodEval(['--module', module], textOf(...recordedLines('process').slice(0, 2)))
+  const run = aodEval([...quickly, '--module', module], textOf(...recordedLines('process').slice(0, 2)))
   for (const { result } of run.lines) assert.match(result.Output, /^0\.5 /)
 })
 
@@ -344,12 +347,13 @@ for (const format of ['wasm32-unknown-emscripten', 'wasm32-unknown-emscripten2']
 
 // ---- sqlite ----
 
-describe('sqlite', { skip: missing('sqlite') || (!process.env.AOD_SLOW_TESTS && 'compiling it takes minutes; set AOD_SLOW_TESTS') }, () => {
+describe('sqlite', { skip: missing('sqlite') }, () => {
   const open = (path) => `local db = require('lsqlite3').open(${path})`
   const value = (sql) => `for v in db:urows("${sql}") do return v end`
 
   test('H12 what does not fit onto a small stack is an Error, and leaves nothing behind', () => {
-    const [fits, before, beyond, after] = evaluateLua('sqlite', [`return #'${'x'.repeat(50_000)}'`, 'return 1', 'x'.repeat(120_000), 'return 2'])
+    const [fits, before, beyond, after] = evaluateLua('sqlite',
+      [`return #'${'x'.repeat(50_000)}'`, 'return 1', 'x'.repeat(120_000), 'return 2'], { args: quickly })
     assert.equal(outputOf(fits), '50000')
     assert.deepEqual(beyond.result, { Error: 'memory access out of bounds' })
     assert.deepEqual(beyond.memory, before.memory)
