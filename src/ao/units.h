@@ -52,7 +52,8 @@ typedef struct {
   int (*range)(void *context, const uint8_t process[32], uint64_t from_nonce, size_t limit,
                aod_arena_t *arena, aod_scheduled_list_t *list, aod_error_t *err);
   /* The scheduler's time, as a promise: records of the process that `range` does not give yet will
-   * have this Timestamp or a later one. (A foreign scheduler only hopes so.) */
+   * have this Timestamp or a later one. Those that have been acknowledged are not beyond it. (A
+   * foreign scheduler only hopes so.) */
   int (*now)(void *context, const uint8_t process[32], int64_t *timestamp_ms, aod_error_t *err);
 } aod_scheduler_t;
 

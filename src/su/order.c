@@ -26,6 +26,7 @@ struct aod_su_process {
   pthread_mutex_t lock;
   int64_t placing_ms; /* timestamp of the record that is being signed; 0: none */
   int64_t told_ms;    /* no record may get a timestamp below this any more */
+  int64_t stored_ms;  /* timestamp of the newest record that can be read; 0: nobody has looked */
   job_t *pending;     /* appended, not yet committed */
   bool head_lost;     /* an append failed: read the head again */
 };
@@ -225,7 +226,10 @@ static void take_off_pending(process_t *process, job_t *job, bool failed) {
   job_t **link = &process->pending;
   while (*link != job) link = &(*link)->next;
   *link = job->next;
-  if (failed) process->head_lost = true;
+  if (failed)
+    process->head_lost = true;
+  else if (process->stored_ms < job->append.record.timestamp_ms)
+    process->stored_ms = job->append.record.timestamp_ms;
   pthread_mutex_unlock(&process->lock);
 }
 
@@ -308,11 +312,32 @@ void aod__su_post(void *context, aod_post_t *post) {
 
 /* ---- the time ---- */
 
+/* In a burst, records are stamped faster than time passes: the newest may be ahead of the clock. */
+static int know_stored(process_t *process, aod_error_t *err) {
+  pthread_mutex_lock(&process->lock);
+  bool known = process->stored_ms != 0;
+  pthread_mutex_unlock(&process->lock);
+  if (known) return AOD_OK;
+  aod_arena_t arena = {0};
+  aod_record_t newest;
+  int code = aod_schedule_last(process->su->schedule, process->id, &arena, &newest, err);
+  if (code == AOD_OK) {
+    pthread_mutex_lock(&process->lock);
+    if (process->stored_ms < newest.timestamp_ms) process->stored_ms = newest.timestamp_ms;
+    pthread_mutex_unlock(&process->lock);
+  }
+  aod_arena_free(&arena);
+  return code == AOD_ENOTFOUND ? AOD_OK : code;
+}
+
 int aod__su_now(void *context, const uint8_t id[32], int64_t *timestamp_ms, aod_error_t *err) {
   process_t *process = process_of(context, id, false);
   if (!process) return aod_fail(err, AOD_ENOTFOUND, "Process not found");
+  int code = know_stored(process, err);
+  if (code != AOD_OK) return code;
   pthread_mutex_lock(&process->lock);
   int64_t now_ms = aod_clock_wall_ms();
+  if (now_ms < process->stored_ms) now_ms = process->stored_ms;
   if (process->placing_ms && process->placing_ms < now_ms) now_ms = process->placing_ms;
   for (job_t *job = process->pending; job; job = job->next)
     if (job->append.record.timestamp_ms < now_ms) now_ms = job->append.record.timestamp_ms;

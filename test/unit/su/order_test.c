@@ -237,6 +237,30 @@ static void the_time_that_is_told_is_kept_by_every_later_record(void **state) {
     }
 }
 
+static void expect_not_beyond(const uint8_t *process, size_t count) {
+  int64_t now_ms;
+  aod_scheduled_list_t list;
+  aod_assignment_t last;
+  check_ok(scheduler->now(scheduler->context, process, &now_ms, &err), &err);
+  check_ok(scheduler->range(scheduler->context, process, 0, 1000, &items_arena, &list, &err), &err);
+  assert_int_equal(list.count, count);
+  check_ok(aod_assignment_parse(&list.list[count - 1].assignment, &last, &err), &err);
+  assert_true(last.timestamp_ms <= now_ms);
+}
+
+/* Even where more were posted than milliseconds passed. */
+static void what_was_acknowledged_is_not_beyond_the_time_that_is_told(void **state) {
+  (void)state;
+  const uint8_t *process = spawn();
+  make_messages(process);
+  submit_from_many_threads();
+  for (int i = 0; i < POSTS; i++) check_ok(posting_wait(&postings[i]), &postings[i].error);
+  expect_not_beyond(process, POSTS + 1);
+  aod_su_close(su);
+  open_su(unit);
+  expect_not_beyond(process, POSTS + 1);
+}
+
 static void the_time_of_nobodys_schedule_is_not_told(void **state) {
   (void)state;
   uint8_t nobody[32] = {7};
@@ -591,6 +615,7 @@ int main(void) {
       SU_TEST(what_a_process_boots_from_must_exist),
       SU_TEST(a_place_that_cannot_be_signed_is_left_free),
       SU_TEST(the_time_that_is_told_is_kept_by_every_later_record),
+      SU_TEST(what_was_acknowledged_is_not_beyond_the_time_that_is_told),
       SU_TEST(the_time_of_nobodys_schedule_is_not_told),
       SU_TEST(a_restart_goes_on_where_it_was),
       SU_TEST(after_a_failed_append_the_head_is_read_again),
