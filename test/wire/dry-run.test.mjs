@@ -50,26 +50,31 @@ test('dry runs beside messages see whole states, and never an older one than was
   assert.equal(await peek(net, process, read, owner), '20')
 })
 
-test('a dry run that lasts keeps nobody waiting, and answers what was when it began', async () => {
+// False when the dry run was too short to tell.
+async function outlive(rounds) {
   const process = await spawnProcess(net)
   await printed(net, process, setup)
   await step(process)
   let answered = false
   const long = peek(net, process, `local seen = Cells[500][1]
-    for i = 1, 40000000 do local _ = i * i end
+    for i = 1, ${rounds} do local _ = i * i end
     return seen .. ' ' .. Cells[500][1]`, owner).then((text) => {
     answered = true
     return text
   })
   await peek(net, process, read, owner) // behind it, on another reader
-  const before = await peek(net, process, read, owner)
-  assert.equal(before, '1')
+  assert.equal(await peek(net, process, read, owner), '1')
   for (let i = 0; i < 3; i++) await step(process)
   assert.equal(await peek(net, process, read, owner), '4')
-  assert.equal(answered, false, 'the long dry run ended before its time')
+  const outlived = !answered
   assert.equal(await long, '1 1')
   await step(process)
   assert.equal(await peek(net, process, read, owner), '5')
+  return outlived
+}
+
+test('a dry run that lasts keeps nobody waiting, and answers what was when it began', async () => {
+  assert.ok(await outlive(2e7) || await outlive(1e8) || await outlive(5e8), 'it was waited for')
 })
 
 test('what a dry run does is gone, for the next one and for messages', async () => {
