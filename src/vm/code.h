@@ -20,8 +20,8 @@ typedef struct {
   aod_wasm_valtype_t gas_type;
   /* Do not load the library: another program will, by aod_code_open. */
   bool elsewhere;
-  /* The compiler gets what processor time nothing else wants, and is killed when the descriptor
-   * `stop` becomes readable. */
+  /* The compiler has the least priority, and is killed when the descriptor `stop` becomes readable.
+   */
   bool background;
   int stop;
   /* Called in the calling thread when the compiler begins and when it has succeeded. May be NULL.

@@ -12,11 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -83,7 +83,7 @@ typedef struct {
   uint32_t count;
   const char *directory; /* where it may write */
   char *environment[4];  /* NULL-terminated */
-  bool idle;             /* takes processor time only when nothing else wants it */
+  bool background;
 } command_t;
 
 static void add(command_t *command, const char *argument) {
@@ -106,7 +106,7 @@ static _Noreturn void become(const command_t *command, int complaints) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   setpgid(0, 0);
   alarm(MAX_SECONDS);
-  if (command->idle) sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
+  if (command->background) setpriority(PRIO_PROCESS, 0, 19);
   dup2(complaints, STDOUT_FILENO);
   dup2(complaints, STDERR_FILENO);
   if (aod__confine_compiler(command->directory))
@@ -188,7 +188,7 @@ static char *part_path(job_t *job, uint32_t part, const char *suffix) {
 static command_t begin(job_t *job) {
   char *temporary = aod_arena_printf(&job->arena, "TMPDIR=%s", job->directory);
   command_t command = {.directory = job->directory,
-                       .idle = job->options->background,
+                       .background = job->options->background,
                        .environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", temporary}};
   add(&command, job->compiler);
   return command;

@@ -1,6 +1,6 @@
 /* From the first tier to the optimised one: modules that are in use already are compiled once more,
- * one at a time, with processor time that nothing else wants, and then their processes move to
- * workers with the new code, each between two of its messages.
+ * one at a time, with the least priority, and then their processes move to workers with the new
+ * code, each between two of its messages.
  *
  * Both tiers are compiled from one folded module, which is all that results, budget, depth and the
  * numbers of functions in a process's state depend on. */

@@ -6,7 +6,8 @@ import { statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { moduleOf, smallest32, smallest64 } from './support/modules.mjs'
-import { program, temporaryFolder } from './support/network.mjs'
+import { resultOf, sendMessage, spawnProcess, uploadModule } from './support/aos.mjs'
+import { eventually, program, startNetwork, temporaryFolder } from './support/network.mjs'
 
 const format32 = 'wasm32-unknown-emscripten4'
 const format64 = 'wasm64-unknown-emscripten-draft_2024_02_15'
@@ -153,6 +154,21 @@ test('eval --compile says which tiers are made', () => {
     const run = aod(['eval', '--module', moduleFile(smallest32), '--compile', way], script)
     assert.equal(run.code, 0, run.err)
     assert.deepEqual(tiersOf(told('ls'), smallest32), tiers)
+  }
+})
+
+test('a network answers from the first tier, and goes on with the optimised code', async () => {
+  const cache = join(folder, `cache-${++files}`)
+  const net = await startNetwork({ env: { AOD_CACHE: cache } })
+  try {
+    const process = await spawnProcess(net, { module: await uploadModule(net, format64, smallest64) })
+    const first = await resultOf(net, process, process)
+    assert.equal(first.Output, 'metered')
+    await eventually('the optimised code is in use', () => /optimised in/.test(net.run.err))
+    const message = await sendMessage(net, process, { data: '1' })
+    assert.deepEqual(await resultOf(net, process, message), first)
+  } finally {
+    await net.stop()
   }
 })
 

@@ -27,6 +27,7 @@
 #include "vm/process.h"
 
 #define PROBLEMS_SHOWN 5
+#define UPGRADE_AFTER  7 /* messages, of 15 and more */
 
 typedef struct {
   const char *vectors, *module;
@@ -58,9 +59,10 @@ typedef struct {
   const char *name; /* empty: the usual way, which is always tried */
   aod_tier_t tier;
   const char *compiler;
-  bool here; /* not in workers */
-  bool move; /* after each message the process is packed and goes on in another instance */
-  bool some; /* tried with AOD_MATRIX=some, on the scripts in some_scripts */
+  bool here;    /* not in workers */
+  bool move;    /* after each message the process is packed and goes on in another instance */
+  bool upgrade; /* in the middle of the script the optimised code takes over */
+  bool some;    /* tried with AOD_MATRIX=some, on the scripts in some_scripts */
 } way_t;
 
 static const way_t ways[] = {
@@ -69,6 +71,7 @@ static const way_t ways[] = {
     {"here", AOD_TIER_OPTIMISED, NULL, .here = true, .some = true},
     {"first tier, moved", AOD_TIER_FIRST, NULL, .move = true, .some = true},
     {"first tier", AOD_TIER_FIRST, NULL},
+    {"first tier, then optimised", AOD_TIER_FIRST, NULL, .upgrade = true, .some = true},
     {"gcc, first tier", AOD_TIER_FIRST, "gcc", .here = true, .some = true},
     {"gcc", AOD_TIER_OPTIMISED, "gcc"},
     {"gcc, moved", AOD_TIER_OPTIMISED, "gcc", .move = true},
@@ -95,6 +98,7 @@ typedef struct {
   aod_module_t *module;
   aod_instance_t *instance;
   suitcase_t *suitcase; /* NULL: it stays where it is */
+  bool upgrade;
   test_drive_t gateway;
   aod_drive_t drive;
   int line, problems, images;
@@ -264,6 +268,13 @@ static void open_instance(run_t *run, aod_slice_t wasm, const json_t *line) {
     fail_msg("%s", error.message);
 }
 
+static void upgrade(run_t *run) {
+  assert_int_equal(run->module->program.code->tier, AOD_TIER_FIRST);
+  aod__upgrader_add(&run->vm->upgrader, run->module);
+  aod_vm_await_compiled(run->vm);
+  assert_non_null(run->module->optimised);
+}
+
 static void run_script(run_t *run, aod_slice_t wasm, aod_slice_t lines) {
   while (lines.ptr) {
     aod_slice_t text = aod_slice_cut(&lines, '\n');
@@ -272,6 +283,7 @@ static void run_script(run_t *run, aod_slice_t wasm, aod_slice_t lines) {
     assert_int_equal(aod_json_parse(text, &line, NULL), AOD_OK);
     if (!run->instance) open_instance(run, wasm, line);
     run_line(run, line);
+    if (run->upgrade && run->line == UPGRADE_AFTER) upgrade(run);
     if (run->suitcase)
       run->instance = suitcase_move(
           run->suitcase, run->module,
@@ -331,6 +343,7 @@ static void test_script(void **state) {
   assert_int_equal(aod_file_read(path, 64 << 20, &lines, NULL), AOD_OK);
   run_t run = {.script = script, .vm = vm_for(test->way)};
   run.drive = test_drive_open(&run.gateway);
+  run.upgrade = test->way->upgrade;
   if (test->way->move) run.suitcase = aod_alloc(sizeof *run.suitcase);
   run_script(&run, aod_buf_slice(&wasm), aod_buf_slice(&lines));
   if (run.suitcase) suitcase_free(run.suitcase);
