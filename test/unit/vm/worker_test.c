@@ -572,16 +572,11 @@ static int close_all(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_confined),
-      cmocka_unit_test(test_confined_works),
-      cmocka_unit_test(test_compiler_confined),
-      cmocka_unit_test(test_same_as_here),
-      cmocka_unit_test(test_few_workers),
-      cmocka_unit_test(test_views),
-      cmocka_unit_test(test_killed_at_random),
-      cmocka_unit_test(test_message_that_kills),
-      cmocka_unit_test(test_starter_dies),
-      cmocka_unit_test(test_lies),
+      cmocka_unit_test(test_confined),          cmocka_unit_test(test_confined_works),
+      cmocka_unit_test(test_compiler_confined), cmocka_unit_test(test_same_as_here),
+      cmocka_unit_test(test_few_workers),       cmocka_unit_test(test_views),
+      cmocka_unit_test(test_killed_at_random),  cmocka_unit_test(test_message_that_kills),
+      cmocka_unit_test(test_starter_dies),      cmocka_unit_test(test_lies),
   };
   int failed = cmocka_run_group_tests(tests, open_all, close_all);
   aod_workers_stop();
