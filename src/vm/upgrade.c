@@ -71,6 +71,7 @@ static void *run(void *context) {
 static bool enqueue(aod__upgrader_t *upgrader, aod_module_t *module) {
   if (upgrader->stopping || upgrader->count == WAITING_MAX) return false;
   if (!upgrader->running && pthread_create(&upgrader->thread, NULL, run, upgrader)) return false;
+  if (!upgrader->running) pthread_setname_np(upgrader->thread, "vm-upgrade");
   upgrader->running = true;
   aod_module_t **link = &upgrader->first;
   while (*link) link = &(*link)->next_upgrade;
