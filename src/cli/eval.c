@@ -205,13 +205,6 @@ static int run_script(script_t *script, aod_error_t *err) {
 
 /* ---- the command ---- */
 
-/* What is compiled in the background stays in the cache, for the next run; without this one's end
- * waiting for it, that would always come too early. */
-static void finish(aod_vm_t *vm) {
-  aod_vm_await_compiled(vm);
-  aod_vm_close(vm);
-}
-
 static int run(void *target, const aod_option_list_t *words, aod_error_t *err) {
   (void)words;
   script_t script = {.options = target};
@@ -225,7 +218,7 @@ static int run(void *target, const aod_option_list_t *words, aod_error_t *err) {
   if (code == AOD_OK) code = aod_vm_open(&script.vm, &options, err);
   if (code == AOD_OK) {
     code = run_script(&script, err);
-    finish(script.vm);
+    aod_vm_close(script.vm);
   }
   free(cache_dir);
   free(build_dir);
