@@ -28,14 +28,15 @@ struct aod_cu {
   const aod_gateway_t *gateway;
   aod_cu_access_t access;
   aod_computer_t interface;
-  aod_pool_t *pool;        /* the evaluation slots: about as many as cores */
-  aod_pool_t *read_pool;   /* those of dry runs */
-  uint32_t readers_max;    /* of them for one process */
-  pthread_mutex_t lock;    /* guards the rest */
-  bool closing;            /* nothing goes to the first pool any more */
-  aod_idmap_t processes;   /* id to aod_process_t: those asked about since the start */
-  uint64_t resident_bytes; /* of all processes, but for those on their way out */
-  size_t copies;           /* processes that are evaluated once more, to an earlier place */
+  aod_pool_t *pool;                    /* the evaluation slots: about as many as cores */
+  aod_pool_t *read_pool;               /* those of dry runs */
+  uint32_t readers_max;                /* of them for one process */
+  pthread_mutex_t lock;                /* guards the rest */
+  bool closing;                        /* nothing goes to the first pool any more */
+  aod_idmap_t processes;               /* id to aod_process_t: those asked about since the start */
+  uint64_t resident_bytes;             /* of all processes, but for those on their way out */
+  size_t resident_count, resident_max; /* of them; how many there may be */
+  size_t copies; /* processes that are evaluated once more, to an earlier place */
 };
 
 /* ---- a process in memory ---- */
@@ -171,7 +172,9 @@ void aod__snapshot_consider(aod_process_t *process, int64_t spent_us);
 bool aod__snapshot_restore(aod_process_t *process, const aod_instance_options_t *options,
                            const aod_target_t *target);
 
-/* budget.c: in the lane */
+/* budget.c */
+size_t aod__budget_processes(void); /* how many the system can have in memory at once */
+/* In the lane: */
 void aod__budget_note(aod_process_t *process, int64_t spent_us); /* it has been used */
 void aod__budget_leave(aod_process_t *process);                  /* it has left memory */
 

@@ -242,6 +242,13 @@ static void a_process_leaves_memory_and_comes_back(void **state) {
   ask_from_to(11, 11);
   assert_int_equal(first_read, 11);
   check_dry(5);
+  stream_cu->memory_bytes = 100 << 20;
+  stream_crowd_out();
+  assert_non_null(process->instance);
+  stream_cu->resident_max = 1;
+  stream_crowd_out();
+  assert_null(process->instance);
+  assert_int_equal(stream_cu->resident_count, 0);
   for (size_t i = 12; i <= MESSAGES; i++) {
     ask_from_to(i, i);
     stream_crowd_out();
