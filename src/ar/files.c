@@ -15,7 +15,7 @@
 #define SPOOL_PREFIX "spool-"
 
 static int fail_with_errno(aod_error_t *err, const char *what, const char *path) {
-  return aod_fail(err, AOD_EIO, "cannot %s %s: %s", what, path, strerror(errno));
+  return aod_fail_system(err, errno, "ar: cannot %s %s", what, path);
 }
 
 /* ---- the folder ---- */

@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,36 @@ int aod_fail(aod_error_t *err, int code, const char *format, ...) {
   vsnprintf(err->message, sizeof err->message, format, args);
   va_end(args);
   return code;
+}
+
+/* Files that cannot be written are the operator's to help, so the reason says how. */
+static const struct {
+  int number, code;
+  const char *reason;
+} system_errors[] = {
+    {ENOENT, AOD_ENOTFOUND, NULL},
+    {ENOSPC, AOD_EFULL, "the disk is full; make room there, nothing else is needed"},
+    {EDQUOT, AOD_EFULL, "the disk is full for this user (quota); make room there"},
+    {EFBIG, AOD_EFULL, "the file has the size that the system allows (ulimit -f)"},
+    {EROFS, AOD_EIO, "the disk is read-only; make it writable (mount -o remount,rw)"},
+    {EACCES, AOD_EIO, "this user may not write there; change the owner or the mode"},
+};
+
+int aod_fail_system(aod_error_t *err, int number, const char *format, ...) {
+  aod_error_t unused;
+  if (!err) err = &unused;
+  size_t row = 0, count = sizeof system_errors / sizeof *system_errors;
+  while (row < count && system_errors[row].number != number) row++;
+  const char *reason = row < count ? system_errors[row].reason : NULL;
+  va_list args;
+  va_start(args, format);
+  int len = vsnprintf(err->message, sizeof err->message, format, args);
+  va_end(args);
+  if (len >= 0 && (size_t)len < sizeof err->message)
+    snprintf(err->message + len, sizeof err->message - (size_t)len, ": %s",
+             reason ? reason : strerror(number));
+  err->code = row < count ? system_errors[row].code : AOD_EIO;
+  return err->code;
 }
 
 int aod_error_prefix(aod_error_t *err, const char *format, ...) {

@@ -25,6 +25,7 @@
   X(ETRAP, 200, 5, "the module trapped")                                                           \
   X(EUNAVAILABLE, 503, 6, "temporarily unavailable")                                               \
   X(EIO, 500, 7, "input/output error")                                                             \
+  X(EFULL, 507, 7, "the disk is full")                                                             \
   X(ENOMEM, 503, 7, "out of memory")                                                               \
   X(ECOMPILE, 500, 8, "compilation failed")                                                        \
   X(EUSAGE, 400, 64, "wrong usage")                                                                \
@@ -48,6 +49,11 @@ typedef struct {
 
 /* Fill `err` (may be NULL) and return `code`, so that `return aod_fail(...)` reads well. */
 int aod_fail(aod_error_t *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* What the system refused, by errno: "<text>: <reason>". AOD_EFULL, with what to do, when there is
+ * no room; AOD_ENOTFOUND when a file is missing; else AOD_EIO. */
+int aod_fail_system(aod_error_t *err, int number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Put "prefix: " before the message already in `err` (not NULL); returns err->code. */

@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 static int fail_with_errno(aod_error_t *err, const char *what, const char *path) {
-  int code = errno == ENOENT ? AOD_ENOTFOUND : AOD_EIO;
-  return aod_fail(err, code, "cannot %s %s: %s", what, path, strerror(errno));
+  return aod_fail_system(err, errno, "cannot %s %s", what, path);
 }
 
 int aod_file_read(const char *path, size_t max_bytes, aod_buf_t *bytes, aod_error_t *err) {

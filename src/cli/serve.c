@@ -28,6 +28,7 @@ static void raise_descriptor_limit(void) {
 void aod_serve_prepare(void) {
   sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, NULL);
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, like a disk that is full */
   raise_descriptor_limit();
 }
 

@@ -106,8 +106,8 @@ void aod__delivery_give_back(aod_delivery_t *delivery) {
 }
 
 static bool is_passing(int code) {
-  return code == AOD_EUNAVAILABLE || code == AOD_EIO || code == AOD_ENOMEM || code == AOD_ECLOSED ||
-         code == AOD_EINTERNAL || code == AOD_ECOMPILE;
+  return code == AOD_EUNAVAILABLE || code == AOD_EIO || code == AOD_EFULL || code == AOD_ENOMEM ||
+         code == AOD_ECLOSED || code == AOD_EINTERNAL || code == AOD_ECOMPILE;
 }
 
 static int64_t retry_delay_ms(int64_t attempts) {

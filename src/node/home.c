@@ -15,8 +15,7 @@ char *aod_home_path(const aod_home_t *home, const char *name, aod_arena_t *arena
 static int make_temporary(aod_home_t *home, aod_arena_t *arena, aod_error_t *err) {
   const char *parent = getenv("TMPDIR");
   char *path = aod_arena_printf(arena, "%s/aod-XXXXXX", parent && *parent ? parent : "/tmp");
-  if (!mkdtemp(path))
-    return aod_fail(err, AOD_EIO, "cannot make a temporary folder %s: %s", path, strerror(errno));
+  if (!mkdtemp(path)) return aod_fail_system(err, errno, "cannot make a temporary folder %s", path);
   home->dir = path;
   home->temporary = true;
   return AOD_OK;
@@ -34,7 +33,7 @@ int aod_home_take(aod_home_t *home, const char *dir, aod_arena_t *arena, aod_err
   const char *path = aod_home_path(home, "lock", arena);
   home->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (home->lock_fd < 0)
-    return aod_fail(err, AOD_EIO, "cannot write in the data folder: %s: %s", path, strerror(errno));
+    return aod_fail_system(err, errno, "cannot write in the data folder: %s", path);
   if (flock(home->lock_fd, LOCK_EX | LOCK_NB) == 0) return AOD_OK;
   return aod_fail(err, AOD_EUNAVAILABLE, "the data folder %s is in use by another aod", home->dir);
 }

@@ -1,5 +1,6 @@
 #include "store/db.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,17 +33,42 @@ struct aod_db {
   aod_db_connection_t *readers; /* free */
   bool closing;
   aod_db_connection_t *writer;
+  bool troubled; /* the writer's own: the last group failed */
   pthread_t thread;
 };
 
 /* ---- connections ---- */
 
-static int sqlite_fail(aod_error_t *err, sqlite3 *sqlite) {
-  int code = sqlite3_extended_errcode(sqlite);
+/* The system's error behind one of SQLite's; 0: there is none. */
+static int system_number(sqlite3 *sqlite) {
+  switch (sqlite3_errcode(sqlite)) {
+  case SQLITE_FULL:
+    return ENOSPC;
+  case SQLITE_READONLY:
+    return EROFS;
+  case SQLITE_IOERR:
+  case SQLITE_CANTOPEN:
+    return sqlite3_system_errno(sqlite);
+  default:
+    return 0;
+  }
+}
+
+/* Whoever reads it wants to know whose disk it is: "su: database /data/su.db: …" */
+static int sqlite_fail_at(aod_error_t *err, sqlite3 *sqlite, const char *path) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  int code = sqlite3_extended_errcode(sqlite), unit_len = (int)strcspn(name, ".");
   bool unique = code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY;
-  const char *file = sqlite3_db_filename(sqlite, "main");
-  return aod_fail(err, unique ? AOD_EEXISTS : AOD_EIO, "database %s: %s", file ? file : "",
-                  sqlite3_errmsg(sqlite));
+  int number = system_number(sqlite);
+  if (number && number != ENOENT)
+    return aod_fail_system(err, number, "%.*s: database %s", unit_len, name, path);
+  return aod_fail(err, unique ? AOD_EEXISTS : AOD_EIO, "%.*s: database %s: %s", unit_len, name,
+                  path, sqlite3_errmsg(sqlite));
+}
+
+static int sqlite_fail(aod_error_t *err, sqlite3 *sqlite) {
+  const char *path = sqlite3_db_filename(sqlite, "main");
+  return sqlite_fail_at(err, sqlite, path ? path : "");
 }
 
 static int execute(sqlite3 *sqlite, const char *sql, aod_error_t *err) {
@@ -70,8 +96,7 @@ static int connection_open(const char *path, aod_db_connection_t **out, aod_erro
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   int code = AOD_OK;
   if (sqlite3_open_v2(path, &connection->sqlite, flags, aod__wal_vfs()) != SQLITE_OK)
-    code = aod_fail(err, AOD_EIO, "cannot open database %s: %s", path,
-                    sqlite3_errmsg(connection->sqlite));
+    code = sqlite_fail_at(err, connection->sqlite, path);
   if (code == AOD_OK) sqlite3_busy_timeout(connection->sqlite, BUSY_TIMEOUT_MS);
   if (code == AOD_OK)
     code = execute(connection->sqlite,
@@ -109,12 +134,6 @@ void aod_db_release(aod_db_t *db, aod_db_connection_t *connection) {
 
 static void run_one(aod_db_connection_t *connection, aod_db_write_t *write) {
   aod_error_t *err = &write->error;
-  /* SQLite ends a transaction by itself when the disk is full, for instance. A savepoint would then
-   * begin a new one and its release commit it, while the group as a whole is reported as failed. */
-  if (sqlite3_get_autocommit(connection->sqlite)) {
-    write->code = aod_fail(err, AOD_EIO, "an earlier write ended the transaction");
-    return;
-  }
   if (write->single) {
     write->code = write->run(write, connection, err);
     return;
@@ -128,15 +147,39 @@ static void run_one(aod_db_connection_t *connection, aod_db_write_t *write) {
   if (kept) write->code = ended;
 }
 
-static void run_group(aod_db_connection_t *connection, aod_db_write_t *group) {
+/* SQLite ends a transaction by itself when the disk is full, for instance: then the group failed as
+ * a whole, for the reason of the write at which that happened. A further savepoint would begin a
+ * new transaction, and its release commit it. */
+static int run_all(aod_db_connection_t *connection, aod_db_write_t *group, aod_error_t *why) {
+  for (aod_db_write_t *write = group; write; write = write->next) {
+    run_one(connection, write);
+    if (!sqlite3_get_autocommit(connection->sqlite)) continue;
+    if (write->code == AOD_OK) return aod_fail(why, AOD_EIO, "a write ended the transaction");
+    *why = write->error;
+    return write->code;
+  }
+  return AOD_OK;
+}
+
+/* A disk that is full fails every group; the log tells that it began and that it ended. */
+static void log_trouble(aod_db_t *db, int code, const aod_error_t *why) {
+  bool troubled = code != AOD_OK;
+  if (troubled && !db->troubled) aod_log(AOD_LOG_ERROR, "store", "%s", why->message);
+  if (!troubled && db->troubled)
+    aod_log(AOD_LOG_INFO, "store", "database %s can be written again", db->path);
+  db->troubled = troubled;
+}
+
+static void run_group(aod_db_t *db, aod_db_write_t *group) {
+  aod_db_connection_t *connection = db->writer;
   aod_error_t why;
   int code = execute(connection->sqlite, "BEGIN IMMEDIATE", &why);
   if (code == AOD_OK) {
-    for (aod_db_write_t *write = group; write; write = write->next) run_one(connection, write);
-    code = execute(connection->sqlite, "COMMIT", &why);
+    code = run_all(connection, group, &why);
+    if (code == AOD_OK) code = execute(connection->sqlite, "COMMIT", &why);
     if (code != AOD_OK) execute(connection->sqlite, "ROLLBACK", NULL);
   }
-  if (code != AOD_OK) aod_log(AOD_LOG_ERROR, "store", "%s", why.message);
+  log_trouble(db, code, &why);
   for (aod_db_write_t *write = group, *next; write; write = next) {
     next = write->next;
     if (code != AOD_OK && write->code == AOD_OK) {
@@ -164,7 +207,7 @@ static void *write_groups(void *argument) {
     if (db->first) {
       aod_db_write_t *group = take_group(db);
       pthread_mutex_unlock(&db->lock);
-      run_group(db->writer, group);
+      run_group(db, group);
       pthread_mutex_lock(&db->lock);
     } else if (db->closing) {
       break;

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "store/results_internal.h"
 
-enum { LATE_MS = 3600000 };
+enum { LATE_MS = 3600000, HELD_BYTES_MAX = 64 << 20 };
 
 /* listed: it appears in pages. */
 static const char schema[] =
@@ -31,22 +31,22 @@ int aod_results_open(aod_results_t **out, const char *path, aod_error_t *err) {
   if (code != AOD_OK) return code;
   *out = aod_alloc(sizeof **out);
   (*out)->db = db;
+  pthread_mutex_init(&(*out)->lock, NULL);
   return AOD_OK;
-}
-
-void aod_results_close(aod_results_t *results) {
-  if (!results) return;
-  aod_db_close(results->db);
-  free(results);
 }
 
 /* ---- writing ---- */
 
-typedef struct {
+typedef struct aod__results_put put_t;
+struct aod__results_put {
   aod_db_write_t write;
+  aod_results_t *results;
+  uint64_t truncations; /* of before it */
+  size_t size;
+  put_t *next;
   aod_evaluated_t evaluated;
   uint8_t bytes[]; /* node, error, cron */
-} put_t;
+};
 
 static int put_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_error_t *err) {
   const aod_evaluated_t *evaluated = &((put_t *)write)->evaluated;
@@ -69,11 +69,69 @@ static int put_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_e
   return aod_db_run(insert, err);
 }
 
+/* A disk that is full is given room again, and pages are to have no gap then: what could not be
+ * written is held, unless it is too much or may have been truncated meanwhile. */
+static bool hold(put_t *put) {
+  aod_results_t *results = put->results;
+  pthread_mutex_lock(&results->lock);
+  bool holds =
+      results->held_bytes + put->size <= HELD_BYTES_MAX && put->truncations == results->truncations;
+  if (holds) {
+    put->next = results->held;
+    results->held = put;
+    results->held_bytes += put->size;
+  }
+  pthread_mutex_unlock(&results->lock);
+  return holds;
+}
+
 static void put_done(aod_db_write_t *write) {
-  if (write->code != AOD_OK)
+  put_t *put = (put_t *)write;
+  if (write->code != AOD_OK) {
+    if (hold(put)) return;
     aod_log(AOD_LOG_WARN, "cu", "a result was not stored and will be evaluated again: %s",
             write->error.message);
-  free(write);
+  }
+  free(put);
+}
+
+static put_t *take_held(aod_results_t *results) {
+  pthread_mutex_lock(&results->lock);
+  put_t *held = results->held;
+  results->held = NULL;
+  results->held_bytes = 0;
+  pthread_mutex_unlock(&results->lock);
+  return held;
+}
+
+static void submit_held(aod_results_t *results) {
+  for (put_t *put = take_held(results), *next; put; put = next) {
+    next = put->next;
+    aod_db_submit(results->db, &put->write);
+  }
+}
+
+static void drop_held(aod_results_t *results) {
+  for (put_t *put = take_held(results), *next; put; put = next) {
+    next = put->next;
+    free(put);
+  }
+}
+
+void aod_results_close(aod_results_t *results) {
+  if (!results) return;
+  submit_held(results);
+  aod_db_close(results->db);
+  drop_held(results);
+  pthread_mutex_destroy(&results->lock);
+  free(results);
+}
+
+static uint64_t truncations(aod_results_t *results) {
+  pthread_mutex_lock(&results->lock);
+  uint64_t count = results->truncations;
+  pthread_mutex_unlock(&results->lock);
+  return count;
 }
 
 static aod_slice_t append_bytes(uint8_t **at, aod_slice_t bytes) {
@@ -84,8 +142,12 @@ static aod_slice_t append_bytes(uint8_t **at, aod_slice_t bytes) {
 }
 
 void aod_results_put(aod_results_t *results, const aod_evaluated_t *evaluated) {
-  put_t *put =
-      aod_alloc(sizeof *put + evaluated->node.len + evaluated->error.len + evaluated->cron.len);
+  submit_held(results);
+  size_t size = sizeof(put_t) + evaluated->node.len + evaluated->error.len + evaluated->cron.len;
+  put_t *put = aod_alloc(size);
+  put->results = results;
+  put->size = size;
+  put->truncations = truncations(results);
   put->write.run = put_run;
   put->write.done = put_done;
   put->evaluated = *evaluated;
@@ -122,6 +184,10 @@ static void truncate_done(aod_db_write_t *write) {
 }
 
 void aod_results_truncate(aod_results_t *results, const uint8_t process[32], uint64_t position) {
+  pthread_mutex_lock(&results->lock);
+  results->truncations++;
+  pthread_mutex_unlock(&results->lock);
+  drop_held(results);
   truncation_t *truncation = aod_alloc(sizeof *truncation);
   truncation->write.run = truncate_run;
   truncation->write.done = truncate_done;
@@ -131,6 +197,7 @@ void aod_results_truncate(aod_results_t *results, const uint8_t process[32], uin
 }
 
 void aod_results_flush(aod_results_t *results) {
+  submit_held(results);
   aod_db_flush(results->db);
 }
 

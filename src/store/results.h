@@ -38,7 +38,8 @@ typedef struct {
 int aod_results_open(aod_results_t **results, const char *path, aod_error_t *err);
 void aod_results_close(aod_results_t *results); /* writes what was put */
 
-/* Copies everything. A second put of the same (process, position) changes nothing. */
+/* Copies everything. A second put of the same (process, position) changes nothing. What cannot be
+ * written, because the disk is full for instance, is tried again with the next put or flush. */
 void aod_results_put(aod_results_t *results, const aod_evaluated_t *evaluated);
 /* Forget the evaluations of a process from a position on, and the answers they were given; all of
  * them when they begin later. In order with puts, not waited for. */

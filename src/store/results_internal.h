@@ -2,11 +2,17 @@
 #ifndef AOD_STORE_RESULTS_INTERNAL_H
 #define AOD_STORE_RESULTS_INTERNAL_H
 
+#include <pthread.h>
+
 #include "store/db.h"
 #include "store/results.h"
 
 struct aod_results {
   aod_db_t *db;
+  pthread_mutex_t lock;          /* guards the rest */
+  struct aod__results_put *held; /* the newest first */
+  size_t held_bytes;
+  uint64_t truncations;
 };
 
 extern const char aod__results_notes_schema[]; /* results_notes.c */

@@ -26,17 +26,19 @@ export function random(seed) {
 
 // --- programs that can be killed and started again where they were -------------------------------
 
-// A program with a folder of its own, that starts on the same ports every time.
-function restartable(command, portOptions, args) {
-  const data = temporaryFolder()
+// A program with a folder of its own, that starts on the same ports every time. `disk` is where the
+// folder is to lie, when not among the others (disk.mjs).
+function restartable(command, portOptions, args, disk = { dir: temporaryFolder() }) {
+  const { dir: data, via } = disk
   let ports = null, running = null
   return {
     data,
+    get run() { return running.run },
     get info() { return running.info },
     async start() {
       const chosen = Object.entries(portOptions).flatMap(([option, unit]) =>
         [option, ports ? new URL(ports[unit]).port : '0'])
-      running = await startProgram(command, ['--data', data, ...chosen, ...args])
+      running = await startProgram(command, ['--data', data, ...chosen, ...args], { via })
       ports ??= running.info
     },
     async kill() {
@@ -47,24 +49,25 @@ function restartable(command, portOptions, args) {
   }
 }
 
-// { urls of the units, programs } of a whole network in one program, or of four programs.
-export async function startWorld(apart) {
+// { urls of the units, programs } of a whole network in one program, or of four programs. `disks`
+// names the disk of a program: dev, or ar, su, cu, mu.
+export async function startWorld(apart, disks = {}) {
   const key = join(temporaryFolder(), 'key.json')
   execFileSync(program, ['wallet', 'new', '--kind', 'ed25519', '--out', key], { stdio: 'ignore' })
   if (!apart) {
-    const dev = restartable('dev', {}, ['--wallet', key, '--port-base', String(await freePorts(5))])
+    const dev = restartable('dev', {}, ['--wallet', key, '--port-base', String(await freePorts(5))], disks.dev)
     await dev.start()
     return { ...dev.info, module64: dev.info.modules.aos2_0_6, programs: [dev] }
   }
   const wallet = ['--wallet', key]
-  const ar = restartable('serve', { '--ar-port': 'ar', '--bundler-port': 'bundler' }, ['--units', 'ar', ...wallet])
+  const ar = restartable('serve', { '--ar-port': 'ar', '--bundler-port': 'bundler' }, ['--units', 'ar', ...wallet], disks.ar)
   await ar.start()
   const arweave = ['--gateway-url', ar.info.ar, '--upload', ar.info.bundler, ...wallet]
-  const su = restartable('su', { '--port': 'su' }, arweave)
+  const su = restartable('su', { '--port': 'su' }, arweave, disks.su)
   await su.start()
-  const cu = restartable('cu', { '--port': 'cu' }, [...arweave, '--scheduler-url', su.info.su])
+  const cu = restartable('cu', { '--port': 'cu' }, [...arweave, '--scheduler-url', su.info.su], disks.cu)
   await cu.start()
-  const mu = restartable('mu', { '--port': 'mu' }, [...arweave, '--scheduler-url', su.info.su, '--computer-url', cu.info.cu])
+  const mu = restartable('mu', { '--port': 'mu' }, [...arweave, '--scheduler-url', su.info.su, '--computer-url', cu.info.cu], disks.mu)
   await mu.start()
   return {
     ...ar.info, ...su.info, ...cu.info, ...mu.info,
@@ -170,8 +173,8 @@ async function outboxOf(folder) {
   return JSON.parse(run.out)
 }
 
-export async function assertWhole(folder) {
-  const run = runProgram(['fsck', '--json', folder])
+export async function assertWhole(folder, { via } = {}) {
+  const run = runProgram(['fsck', '--json', folder], { via })
   const { code } = await run.ended
   assert.equal(code, 0, `fsck: ${run.err}${run.out}`)
   return JSON.parse(run.out)

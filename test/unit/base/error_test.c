@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include <errno.h>
+
 #include "support/check.h"
 
 static const int codes[] = {
@@ -40,6 +42,22 @@ static void failing_fills_the_record_and_returns_the_code(void **state) {
   assert_int_equal(aod_fail(NULL, AOD_EIO, "nobody listens"), AOD_EIO);
 }
 
+static void what_the_system_refuses_says_what_to_do(void **state) {
+  (void)state;
+  aod_error_t err;
+  assert_int_equal(aod_fail_system(&err, ENOSPC, "cannot write %s", "x"), AOD_EFULL);
+  assert_int_equal(err.code, AOD_EFULL);
+  assert_string_equal(err.message,
+                      "cannot write x: the disk is full; make room there, nothing else is needed");
+  assert_int_equal(aod_fail_system(&err, ENOENT, "cannot open x"), AOD_ENOTFOUND);
+  assert_string_equal(err.message, "cannot open x: No such file or directory");
+  assert_int_equal(aod_fail_system(&err, EROFS, "x"), AOD_EIO);
+  assert_non_null(strstr(err.message, "the disk is read-only"));
+  assert_int_equal(aod_fail_system(&err, EPIPE, "%2000s", "y"), AOD_EIO);
+  assert_int_equal(strlen(err.message), sizeof err.message - 1);
+  assert_int_equal(aod_fail_system(NULL, EDQUOT, "nobody listens"), AOD_EFULL);
+}
+
 static void a_prefix_comes_before_what_was_said(void **state) {
   (void)state;
   aod_error_t err;
@@ -65,6 +83,7 @@ int main(void) {
       TEST(every_error_has_name_text_status_and_exit_code),
       TEST(an_unknown_code_is_an_internal_error),
       TEST(failing_fills_the_record_and_returns_the_code),
+      TEST(what_the_system_refuses_says_what_to_do),
       TEST(a_prefix_comes_before_what_was_said),
       TEST(long_messages_are_cut_not_overrun),
   };

@@ -1,5 +1,7 @@
 #include "store/results.h"
 
+#include <sqlite3.h>
+
 #include "support/check.h"
 
 static char *dir;
@@ -66,6 +68,46 @@ static void a_result_reads_back_after_a_flush(void **state) {
   aod_evaluated_t read;
   check_fails(aod_results_get(results, P, 2, &arena, &read, &err), AOD_ENOTFOUND, &err, "stored");
   check_fails(aod_results_get(results, Q, 0, &arena, &read, &err), AOD_ENOTFOUND, &err, "stored");
+}
+
+/* Run SQL on the file behind the store's back. */
+static void execute(const char *sql) {
+  sqlite3 *sqlite;
+  assert_int_equal(sqlite3_open(test_path(dir, "cu.db"), &sqlite), SQLITE_OK);
+  sqlite3_busy_timeout(sqlite, 10000);
+  assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(sqlite);
+}
+
+static void what_could_not_be_written_is_written_later(void **state) {
+  (void)state;
+  aod_evaluated_t read;
+  put(P, 0, "zero", "");
+  aod_results_flush(results);
+  execute("CREATE TRIGGER full BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  put(P, 1, "one", "");
+  put(P, 2, "two", "");
+  aod_results_flush(results);
+  assert_int_equal(aod_results_get(results, P, 1, &arena, &read, &err), AOD_ENOTFOUND);
+  execute("DROP TRIGGER full");
+  aod_results_flush(results);
+  check_stored(P, 1, "one", "");
+  check_stored(P, 2, "two", "");
+}
+
+static void what_is_truncated_while_it_waits_does_not_come_back(void **state) {
+  (void)state;
+  aod_evaluated_t read;
+  execute("CREATE TRIGGER full BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  put(P, 1, "old", "");
+  aod_results_flush(results);
+  put(P, 2, "old", "");
+  aod_results_truncate(results, P, 1);
+  aod_results_flush(results);
+  execute("DROP TRIGGER full");
+  aod_results_flush(results);
+  for (uint64_t nonce = 1; nonce <= 2; nonce++)
+    assert_int_equal(aod_results_get(results, P, nonce, &arena, &read, &err), AOD_ENOTFOUND);
 }
 
 static void the_first_result_stands(void **state) {
@@ -272,6 +314,8 @@ static void a_cursor_of_something_else_goes_by_its_time(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       RESULTS_TEST(a_result_reads_back_after_a_flush),
+      RESULTS_TEST(what_could_not_be_written_is_written_later),
+      RESULTS_TEST(what_is_truncated_while_it_waits_does_not_come_back),
       RESULTS_TEST(the_first_result_stands),
       RESULTS_TEST(results_are_there_after_reopening),
       RESULTS_TEST(an_evaluation_is_read_by_its_position),

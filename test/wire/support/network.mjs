@@ -58,9 +58,11 @@ export async function freePorts(count) {
   }
 }
 
-// The program with any arguments: what it printed, how it ended, and ways to end it.
-export function runProgram(args, { env } = {}) {
-  const child = spawn(program, args, {
+// The program with any arguments: what it printed, how it ended, and ways to end it. `via` is a
+// command that becomes the program, such as nsenter.
+export function runProgram(args, { env, via = [] } = {}) {
+  const [command, ...rest] = [...via, program, ...args]
+  const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   })
@@ -80,9 +82,9 @@ export function runProgram(args, { env } = {}) {
 
 // Start the program on free ports and wait until every one answers: the run, and what it wrote in
 // its ports file.
-export async function startProgram(command, args, { env } = {}) {
+export async function startProgram(command, args, { env, via } = {}) {
   const portsFile = join(temporaryFolder(), 'ports.json')
-  const run = runProgram([command, '--ports-file', portsFile, ...args], { env })
+  const run = runProgram([command, '--ports-file', portsFile, ...args], { env, via })
   const info = await eventually(`aod ${command} is ready`, () => {
     if (!run.isRunning()) {
       assert.fail(`aod ${command} ended with ${run.child.exitCode ?? run.child.signalCode}:\n${run.err}${run.out}`)
