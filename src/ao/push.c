@@ -49,6 +49,17 @@ static void add_protocol(aod_tags_t *tags, const char *type) {
   add(tags, "Variant", AOD_TEXT("ao.TN.1"));
 }
 
+/* Those of other protocols stay. */
+static void leave_out_protocol(aod_tags_t *tags) {
+  size_t kept = 0;
+  for (size_t i = 0; i < tags->count; i++) {
+    const aod_tag_t *tag = &tags->list[i];
+    if (aod_slice_is(tag->name, "Data-Protocol") && aod_slice_is(tag->value, "ao")) continue;
+    tags->list[kept++] = *tag;
+  }
+  tags->count = kept;
+}
+
 /* ---- fields ---- */
 
 static aod_slice_t take_data(const json_t *entry, aod_arena_t *arena) {
@@ -116,10 +127,11 @@ int aod_push_spawn(const json_t *entry, const aod_push_origin_t *origin, aod_are
 
 int aod_push_spawned(const json_t *entry, const aod_push_origin_t *origin, aod_slice_t child,
                      aod_arena_t *arena, aod_item_fields_t *fields, aod_error_t *err) {
-  static const char *const dropped[] = {"Data-Protocol", "Type", "Variant", NULL};
+  static const char *const dropped[] = {"Type", "Variant", NULL};
   *fields = (aod_item_fields_t){.data = AOD_TEXT(" ")};
   int code = take_tags(entry, dropped, 5, arena, &fields->tags, err);
   if (code != AOD_OK) return code;
+  leave_out_protocol(&fields->tags);
   uint8_t *parent = aod_arena_alloc(arena, 32);
   aod_assert(aod_id_decode(origin->process, parent));
   fields->target = aod_slice(parent, 32);

@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <ctype.h>
 #include <fenv.h>
 #include <math.h>
 #include <stdio.h>
@@ -192,11 +193,47 @@ void aod_json_value(aod_buf_t *out, const json_t *value) {
 
 /* ---- reading ---- */
 
+static json_t *load(aod_slice_t text, json_error_t *why) {
+  size_t flags = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
+  return json_loadb(text.len ? (const char *)text.ptr : "", text.len, flags, why);
+}
+
+/* The four digits behind "\u" at `at`; -1: there are none. */
+static int escaped_unit(aod_slice_t text, size_t at) {
+  int unit = 0;
+  if (at + 6 > text.len || text.ptr[at] != '\\' || text.ptr[at + 1] != 'u') return -1;
+  for (size_t i = at + 2; i < at + 6; i++) {
+    if (!isxdigit(text.ptr[i])) return -1;
+    int digit = isdigit(text.ptr[i]) ? text.ptr[i] - '0' : (text.ptr[i] | 32) - 'a' + 10;
+    unit = unit << 4 | digit;
+  }
+  return unit;
+}
+
+/* Half of a pair that stands alone is a character to JavaScript, which becomes U+FFFD wherever it
+ * leaves it as bytes, and an error to jansson. Replace such escapes; false: there are none. */
+static bool mend_surrogates(aod_slice_t text, aod_buf_t *mended) {
+  bool found = false;
+  aod_buf_append(mended, text);
+  for (size_t at = 0; at + 1 < text.len; at++) {
+    if (text.ptr[at] != '\\') continue;
+    int unit = escaped_unit(text, at), next = escaped_unit(text, at + 6);
+    bool pair = (unit & 0xfc00) == 0xd800 && (next & 0xfc00) == 0xdc00 && next > 0;
+    bool alone = unit > 0 && (unit & 0xf800) == 0xd800 && !pair;
+    if (alone) memcpy(mended->ptr + at + 2, "fffd", 4);
+    found |= alone;
+    at += pair ? 11 : 1;
+  }
+  return found;
+}
+
 int aod_json_parse(aod_slice_t text, json_t **value, aod_error_t *err) {
   json_error_t why;
-  size_t flags = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
-  const char *bytes = text.len ? (const char *)text.ptr : "";
-  *value = json_loadb(bytes, text.len, flags, &why);
+  *value = load(text, &why);
+  if (*value) return AOD_OK;
+  aod_buf_t mended = {0};
+  if (mend_surrogates(text, &mended)) *value = load(aod_buf_slice(&mended), &why);
+  aod_buf_free(&mended);
   if (*value) return AOD_OK;
   return aod_fail(err, AOD_EINPUT, "invalid JSON at line %d column %d: %s", why.line, why.column,
                   why.text);

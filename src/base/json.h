@@ -29,9 +29,10 @@ void aod_json_value(aod_buf_t *out, const json_t *value);
 
 /* ---- reading ---- */
 
-/* Parse a text that may hold any JSON value. Numbers become doubles as in JavaScript. The caller
- * owns *value (json_decref). AOD_EINPUT with line and column; nesting deeper than jansson's limit
- * (2048) is refused. */
+/* Parse a text that may hold any JSON value. Numbers become doubles as in JavaScript, and escapes
+ * of half a surrogate pair U+FFFD, as in JavaScript once they are bytes. The caller owns *value
+ * (json_decref). AOD_EINPUT with line and column; nesting deeper than jansson's limit (2048) is
+ * refused. */
 int aod_json_parse(aod_slice_t text, json_t **value, aod_error_t *err);
 
 /* The string member `name` as a slice into `object`; empty when absent or no string. */

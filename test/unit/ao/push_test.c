@@ -163,6 +163,15 @@ static void the_parent_hears_of_its_child(void **state) {
   assert_int_equal(fields.anchor.len, 0);
 }
 
+static void the_parent_hears_of_other_protocols_too(void **state) {
+  (void)state;
+  const json_t *spawn = parse("{\"Tags\":[" TAG("Data-Protocol", "ao") "," TAG(
+      "Module", "M") "," TAG("Data-Protocol", "zone") "," TAG("Data-Protocol", "ao") "]}");
+  check_ok(aod_push_spawned(spawn, &origin, AOD_TEXT("CHILD"), &items_arena, &fields, &err), &err);
+  check_text(tags_text(&fields.tags), "Module=M Data-Protocol=zone Data-Protocol=ao Type=Message"
+                                      " Process=CHILD Action=Spawned Variant=ao.TN.1");
+}
+
 /* ---- assignments: units.md 2.5.3 ---- */
 
 static aod_push_assignment_t assigned;
@@ -248,6 +257,7 @@ int main(void) {
       PUSH_TEST(a_spawn_may_choose_its_scheduler),
       PUSH_TEST(what_is_wrong_with_a_spawn_is_named),
       PUSH_TEST(the_parent_hears_of_its_child),
+      PUSH_TEST(the_parent_hears_of_other_protocols_too),
       PUSH_TEST(an_assignment_names_a_message_and_processes),
       PUSH_TEST(an_assignment_may_exclude_fields_and_name_the_base_layer),
       PUSH_TEST(a_message_may_be_assigned_to_other_processes_too),

@@ -126,6 +126,12 @@ static void what_is_not_ok_is_thrown(void **state) {
   for (size_t i = 0; i < COUNT_OF(cases); i++) check_case(&cases[i]);
 }
 
+static void half_a_character_loses_no_result(void **state) {
+  (void)state;
+  check_case(&(case_t){"{\"ok\":true,\"response\":{\"Output\":\"\\ud800!\"}}",
+                       EMPTY_BOXES "\"\xef\xbf\xbd!\"}", "", true});
+}
+
 static void text_that_is_no_json_is_a_failure(void **state) {
   (void)state;
   check_case(&(case_t){"", EMPTY_BOXES "\"\"}", "\"Unexpected end of JSON input\"", false});
@@ -214,6 +220,7 @@ int main(void) {
       RESULT_TEST(a_falsy_error_is_none),
       RESULT_TEST(a_full_memory_undoes_the_state_without_an_error),
       RESULT_TEST(what_is_not_ok_is_thrown),
+      RESULT_TEST(half_a_character_loses_no_result),
       RESULT_TEST(text_that_is_no_json_is_a_failure),
       RESULT_TEST(a_trap_is_told_by_its_reason),
       RESULT_TEST(an_exit_is_told_by_its_status),

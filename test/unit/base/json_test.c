@@ -142,13 +142,31 @@ static void values_come_back_as_javascript_writes_them(void **state) {
   check_round_trip("\"\\u0000\\u00e9\\ud83d\\ude00\\/\"", "\"\\u0000\xc3\xa9\xf0\x9f\x98\x80/\"");
 }
 
+static void lone_surrogates_become_the_replacement_character(void **state) {
+  (void)state;
+  check_round_trip("\"a\\ud800b\"", "\"a\xef\xbf\xbd"
+                                    "b\"");
+  check_round_trip("\"\\uDC00\\ud83d\\ude00\"", "\"\xef\xbf\xbd\xf0\x9f\x98\x80\"");
+  check_round_trip("\"\\ud83d\\ud83d\\uDE00\"", "\"\xef\xbf\xbd\xf0\x9f\x98\x80\"");
+  check_round_trip("\"\\\\ud800 \\ud800\"", "\"\\\\ud800 \xef\xbf\xbd\"");
+  check_round_trip("{\"\\udfff\":[\"\\ud800\"]}", "{\"\xef\xbf\xbd\":[\"\xef\xbf\xbd\"]}");
+}
+
 static void malformed_texts_are_refused_with_their_place(void **state) {
   (void)state;
-  static const char *const texts[] = {
-      "",        " ",         "{",    "[1,]",      "{\"a\":1,}",  "{a:1}",       "'x'",
-      "01",      "1.",        ".5",   "+1",        "nul",         "[1] 2",       "\"\n\"",
-      "\"\\x\"", "\"\\u12\"", "\xff", "\"\xff\"",  "\"\xc0\"",    "{\"a\" 1}",   "[1 2]",
-      "NaN",     "Infinity",  "-",    "\"\\ud8\"", "\"\\ud800\"", "\"\\udc00\"", "{\"\\u0000\":1}"};
+  static const char *const texts[] = {"",           " ",
+                                      "{",          "[1,]",
+                                      "{\"a\":1,}", "{a:1}",
+                                      "'x'",        "01",
+                                      "1.",         ".5",
+                                      "+1",         "nul",
+                                      "[1] 2",      "\"\n\"",
+                                      "\"\\x\"",    "\"\\u12\"",
+                                      "\xff",       "\"\xff\"",
+                                      "\"\xc0\"",   "{\"a\" 1}",
+                                      "[1 2]",      "NaN",
+                                      "Infinity",   "-",
+                                      "\"\\ud8\"",  "{\"\\u0000\":1}"};
   for (size_t i = 0; i < COUNT_OF(texts); i++) {
     json_t *value = NULL;
     aod_error_t err = {0};
@@ -191,6 +209,7 @@ int main(void) {
       cmocka_unit_test_teardown(members_are_separated_by_themselves, after_each),
       cmocka_unit_test_teardown(a_string_that_ends_with_a_brace_is_followed_by_a_comma, after_each),
       cmocka_unit_test_teardown(values_come_back_as_javascript_writes_them, after_each),
+      cmocka_unit_test_teardown(lone_surrogates_become_the_replacement_character, after_each),
       cmocka_unit_test_teardown(malformed_texts_are_refused_with_their_place, after_each),
       cmocka_unit_test_teardown(nesting_has_a_limit, after_each),
       cmocka_unit_test_teardown(members_that_are_no_strings_read_as_empty, after_each),
