@@ -9,6 +9,8 @@
  * thread is inside MHD_resume_connection. `suspended` counts both; close abandons what waits, then
  * waits for the count to become zero.
  *
+ * Each thread is a daemon of its own, to which the acceptor deals connections.
+ *
  * Bodies are kept up to the route's limit only. What a client sends beyond it is read and thrown
  * away, up to a point, because a client that is cut off while it writes often never sees the 413.
  */
@@ -25,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/acceptor.h"
 #include "http/request.h"
 #include "http/router.h"
 
@@ -40,8 +43,7 @@ enum {
 
 struct aod_server {
   aod_server_options_t options;
-  struct MHD_Daemon *daemon;
-  int quiesced_fd; /* ours to close again; -1 until drained */
+  aod__acceptor_t acceptor;
   pthread_mutex_t lock;
   pthread_cond_t changed;
   aod__request_t *requests; /* begun and not completed */
@@ -372,19 +374,41 @@ static unsigned connection_limit(void) {
   return limit.rlim_cur < 64 ? 16 : (unsigned)(limit.rlim_cur / 4);
 }
 
-static struct MHD_Daemon *start_daemon(aod_server_t *server, unsigned threads) {
-  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-  unsigned connections = connection_limit();
-  struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, threads, NULL},
-                                  {MHD_OPTION_END, 0, NULL}};
-  return MHD_start_daemon(
+static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
+                               enum MHD_ConnectionNotificationCode what) {
+  (void)connection, (void)context;
+  if (what == MHD_CONNECTION_NOTIFY_CLOSED) aod__acceptor_ended(cls);
+}
+
+/* libmicrohttpd counts a connection for a moment longer than we do. */
+static bool start_worker(aod_server_t *server, aod__worker_t *worker) {
+  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                   MHD_USE_NO_LISTEN_SOCKET;
+  worker->daemon = MHD_start_daemon(
       flags, 0, NULL, NULL, request_step, server, MHD_OPTION_EXTERNAL_LOGGER, log_line, server,
-      MHD_OPTION_LISTEN_SOCKET, server->options.listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-      connections < threads ? threads : connections, MHD_OPTION_CONNECTION_TIMEOUT,
-      (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_URI_LOG_CALLBACK, request_new, server,
-      MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, server, MHD_OPTION_NOTIFY_COMPLETED,
-      request_completed, server, threads > 1 ? MHD_OPTION_ARRAY : MHD_OPTION_END, pool,
-      MHD_OPTION_END);
+      MHD_OPTION_CONNECTION_LIMIT, server->acceptor.connections_max + 1,
+      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_URI_LOG_CALLBACK,
+      request_new, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, server,
+      MHD_OPTION_NOTIFY_COMPLETED, request_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+      connection_changed, worker, MHD_OPTION_END);
+  return worker->daemon != NULL;
+}
+
+static void stop_workers(aod__acceptor_t *acceptor) {
+  for (unsigned i = 0; i < acceptor->worker_count; i++)
+    if (acceptor->workers[i].daemon) MHD_stop_daemon(acceptor->workers[i].daemon);
+}
+
+static bool start_workers(aod_server_t *server) {
+  aod__acceptor_t *acceptor = &server->acceptor;
+  long wanted = server->options.threads, cores = sysconf(_SC_NPROCESSORS_ONLN);
+  if (wanted <= 0) wanted = cores > 0 ? cores : 1;
+  acceptor->worker_count = wanted < AOD__WORKERS_MAX ? (unsigned)wanted : AOD__WORKERS_MAX;
+  unsigned share = connection_limit() / acceptor->worker_count;
+  acceptor->connections_max = share > 0 ? share : 1;
+  for (unsigned i = 0; i < acceptor->worker_count; i++)
+    if (!start_worker(server, &acceptor->workers[i])) return false;
+  return true;
 }
 
 static void init_waiting(aod_server_t *server) {
@@ -405,26 +429,20 @@ static void server_free(aod_server_t *server) {
 int aod_server_open(aod_server_t **result, const aod_server_options_t *options, aod_error_t *err) {
   aod_server_t *server = aod_alloc(sizeof *server);
   server->options = *options;
-  server->quiesced_fd = -1;
+  server->acceptor.listen_fd = options->listen_fd;
   init_waiting(server);
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  server->daemon = start_daemon(server, (unsigned)(options->threads > 0 ? options->threads
-                                                   : cores > 0          ? cores
-                                                                        : 1));
-  if (!server->daemon) {
+  if (!start_workers(server)) {
+    stop_workers(&server->acceptor);
     server_free(server);
     return aod_fail(err, AOD_EIO, "cannot start the HTTP server of %s", options->name);
   }
+  aod__acceptor_start(&server->acceptor);
   *result = server;
   return AOD_OK;
 }
 
 static void stop_accepting(aod_server_t *server) {
-  if (atomic_exchange(&server->draining, true)) return;
-  /* libmicrohttpd's threads may look at the socket until they are stopped: it is not closed yet,
-   * but a client that connects from now on is refused. */
-  server->quiesced_fd = MHD_quiesce_daemon(server->daemon);
-  if (server->quiesced_fd >= 0) shutdown(server->quiesced_fd, SHUT_RD);
+  if (!atomic_exchange(&server->draining, true)) aod__acceptor_stop(&server->acceptor);
 }
 
 void aod_server_drain(aod_server_t *server, int64_t grace_ms) {
@@ -460,8 +478,8 @@ void aod_server_close(aod_server_t *server) {
   stop_accepting(server);
   abandon_all(server);
   aod_server_drain(server, CLOSE_SEND_MS);
-  MHD_stop_daemon(server->daemon);
+  stop_workers(&server->acceptor);
+  aod__acceptor_deinit(&server->acceptor);
   aod_assert(!server->requests && server->suspended == 0);
-  if (server->quiesced_fd >= 0) close(server->quiesced_fd);
   server_free(server);
 }

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,6 +74,13 @@ static void handle_elsewhere(aod_request_t *request, void *context) {
   aod_pool_post(unit->pool, &task->task);
 }
 
+static void handle_thread(aod_request_t *request, void *unit) {
+  (void)unit;
+  aod_buf_t out = {0};
+  aod_buf_printf(&out, "thread %lx.", (unsigned long)pthread_self());
+  aod_respond_buf(request, 200, "text/plain", &out);
+}
+
 static void handle_empty(aod_request_t *request, void *unit) {
   (void)unit;
   aod_respond(request, 200, NULL, AOD_EMPTY);
@@ -131,6 +139,7 @@ static const aod_route_t routes[] = {
     {"GET", "/wait/:n", handle_wait, 0},
     {"POST", "/wait/:n", handle_wait, BODY_MAX},
     {"GET", "/elsewhere/:n", handle_elsewhere, 0},
+    {"GET", "/thread", handle_thread, 0},
     {"GET", "/empty", handle_empty, 0},
     {"POST", "/stream", handle_stream, BODY_MAX, &sink},
     {"GET", "/error", handle_error, 0},
@@ -395,6 +404,55 @@ static void pipelined_requests_in_order(void **state) {
   close(fd);
 }
 
+/* Connections that are kept open are answered by both threads alike. */
+static void connections_are_dealt_out_evenly(void **state) {
+  unit_t *unit = *state;
+  enum { CONNECTIONS = 16 };
+  int fds[CONNECTIONS], first = 0;
+  char name[40] = "";
+  for (int i = 0; i < CONNECTIONS; i++) {
+    fds[i] = raw_connect(unit);
+    raw_send(fds[i], AOD_TEXT("GET /thread HTTP/1.1\r\nHost: x\r\n\r\n"));
+    aod_buf_t got = {0};
+    assert_true(raw_expect(fds[i], &got, "thread ", 10000));
+    const char *text = strstr((char *)got.ptr, "thread ");
+    if (i == 0) snprintf(name, sizeof name, "%s", text);
+    first += strcmp(text, name) == 0;
+    aod_buf_free(&got);
+  }
+  assert_int_equal(first, CONNECTIONS / 2);
+  for (int i = 0; i < CONNECTIONS; i++) close(fds[i]);
+}
+
+/* With so few descriptors a server serves sixteen connections. */
+static void clients_beyond_the_limit_wait_for_a_place(void **state) {
+  (void)state;
+  enum { PLACES = 16, CLIENTS = 20 };
+  struct rlimit few = {.rlim_cur = 63}, usual;
+  void *inner;
+  int fds[CLIENTS];
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  few.rlim_max = usual.rlim_max;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  open_unit(&inner);
+  setrlimit(RLIMIT_NOFILE, &usual);
+  for (int i = 0; i < CLIENTS; i++) {
+    fds[i] = raw_connect(inner);
+    raw_send(fds[i], AOD_TEXT("GET /empty HTTP/1.1\r\nHost: x\r\n\r\n"));
+    aod_buf_t got = {0};
+    assert_int_equal(raw_expect(fds[i], &got, "200 OK", i < PLACES ? 10000 : 50), i < PLACES);
+    aod_buf_free(&got);
+  }
+  for (int i = 0; i < PLACES; i++) close(fds[i]);
+  for (int i = PLACES; i < CLIENTS; i++) {
+    aod_buf_t got = {0};
+    assert_true(raw_expect(fds[i], &got, "200 OK", 10000));
+    aod_buf_free(&got);
+    close(fds[i]);
+  }
+  close_unit(&inner);
+}
+
 static void keep_alive_has_no_delays(void **state) {
   call_t call = {0};
   long connections = 0;
@@ -628,6 +686,8 @@ int main(void) {
       WITH_UNIT(answer_races_with_the_return),
       WITH_UNIT(client_leaves_while_waiting),
       WITH_UNIT(pipelined_requests_in_order),
+      WITH_UNIT(connections_are_dealt_out_evenly),
+      WITH_UNIT(clients_beyond_the_limit_wait_for_a_place),
       WITH_UNIT(keep_alive_has_no_delays),
       WITH_UNIT(garbage_does_no_harm),
       WITH_UNIT(names_the_port_in_use),
