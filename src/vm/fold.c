@@ -4,6 +4,7 @@
 #include "vm/fold.h"
 
 #include "vm/confine.h"
+#include "vm/validate.h"
 
 #include <binaryen-c.h>
 #include <errno.h>
@@ -101,6 +102,56 @@ static int collect(pid_t pid, int input, aod_buf_t *folded, aod_error_t *err) {
                   (unsigned)status);
 }
 
+/* ---- NaNs ---- */
+
+static bool makes_nan(const aod__instruction_t *instruction) {
+  switch (instruction->opcode) {
+  case AOD__OPCODE(0xfd, 0xe8): /* f32x4.min and max, f64x2.min and max */
+  case AOD__OPCODE(0xfd, 0xe9):
+  case AOD__OPCODE(0xfd, 0xf4):
+  case AOD__OPCODE(0xfd, 0xf5):
+    return true;
+  default:
+    return instruction->row->flags & AOD__OP_NAN;
+  }
+}
+
+static int count_instruction(void *context, aod__checker_t *checker) {
+  const aod__instruction_t *instruction = &checker->instruction;
+  *(uint64_t *)context += instruction->reachable && makes_nan(instruction);
+  return 0;
+}
+
+static int count_nan_makers(const aod_wasm_module_t *module, uint64_t *count, aod_error_t *err) {
+  aod__checker_t checker = {0};
+  int rc = 0;
+  *count = 0;
+  for (uint32_t i = module->imported_functions; i < module->function_count && !rc; i++)
+    rc = aod__walk(&checker, module, i, count_instruction, count, err);
+  aod__checker_free(&checker);
+  return rc;
+}
+
+/* Binaryen's constants have another NaN than our arithmetic (abi.h), and it takes x * 1 for x. So
+ * where it did without any operation that could make one, the module stays as it was. Modules that
+ * a compiler made have no such operation. */
+static int keep_nans(const aod_wasm_module_t *module, aod_buf_t *folded, aod_error_t *err) {
+  aod_wasm_module_t after;
+  uint64_t count, count_after;
+  int rc = count_nan_makers(module, &count, err);
+  if (!rc) rc = aod_wasm_decode(aod_buf_slice(folded), &after, err);
+  if (rc) return rc;
+  rc = count_nan_makers(&after, &count_after, err);
+  aod_wasm_module_free(&after);
+  if (!rc && count != count_after) {
+    aod_buf_clear(folded);
+    aod_buf_append(folded, module->wasm);
+  }
+  return rc;
+}
+
+/* ---- folding ---- */
+
 int aod__fold(const aod_wasm_module_t *module, aod_buf_t *folded, aod_error_t *err) {
   if (!aod__has_asyncify(module)) {
     aod_buf_append(folded, module->wasm);
@@ -115,5 +166,5 @@ int aod__fold(const aod_wasm_module_t *module, aod_buf_t *folded, aod_error_t *e
   int rc = pid < 0 ? aod_fail(err, AOD_EIO, "fork: %s", strerror(failure))
                    : collect(pid, ends[0], folded, err);
   close(ends[0]);
-  return rc;
+  return rc ? rc : keep_nans(module, folded, err);
 }

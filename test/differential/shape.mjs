@@ -200,8 +200,6 @@ function canonical(instruction, temporary) {
   return [...instruction.bytes, ...op.tee(local), ...defaultNaN[kind], ...op.get(local), ...op.get(local), ...isItself[kind]]
 }
 
-export const makesNaN = (module) => module.bodies.some(({ code }) => readInstructions(code).some(({ op: code }) => nanMakers.has(code)))
-
 // The module with every NaN that arithmetic makes turned into x86's default one.
 export function canonicalNaN(module) {
   return { ...module, bodies: module.bodies.map((_, i) => withTemporaries(module, i, canonical)) }

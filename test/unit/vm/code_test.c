@@ -261,6 +261,25 @@ static void test_others_are_not_touched(void **state) {
   aod_code_close(code);
 }
 
+/* Where folding would compute with NaNs, whose bits it knows otherwise, the module runs as it is.
+ */
+static void test_folding_makes_no_nan(void **state) {
+  (void)state;
+  wasm_t wasm = wasm_open("(module (export \"asyncify_get_state\" (func $nan))"
+                          " (func $nan (export \"nan\") (result i32)"
+                          "  (i32.reinterpret_f32 (f32.div (f32.const 0) (f32.const 0))))"
+                          " (func (export \"same\") (param i32) (result i32)"
+                          "  (i32.reinterpret_f32 (f32.mul (f32.const 1)"
+                          "   (f32.reinterpret_i32 (local.get 0))))))",
+                          AOD_TIER_FIRST, NULL);
+  uint64_t result;
+  assert_int_equal(wasm_call(&wasm, "nan", 0, 0, &result), AOD_TRAP_NONE);
+  assert_int_equal(result, 0xffc00000);
+  assert_int_equal(wasm_call(&wasm, "same", 0x7fa00001, 0, &result), AOD_TRAP_NONE);
+  assert_int_equal(result, 0xffc00000);
+  wasm_close(&wasm);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -274,6 +293,7 @@ int main(void) {
       TEST(test_cache_that_cannot_be_written),
       TEST(test_asyncify_is_folded),
       TEST(test_others_are_not_touched),
+      cmocka_unit_test(test_folding_makes_no_nan),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
