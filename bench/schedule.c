@@ -97,9 +97,9 @@ static aod_slice_t make_process(load_t *load, size_t number) {
 
 static aod_slice_t make_message(load_t *load, size_t number) {
   char label[100];
-  snprintf(label, sizeof label, "message %zu, a transfer of some tokens perhaps", number);
-  aod_tag_t tags[] = {TAG("Action", "Transfer"), TAG("Data-Protocol", "ao"),
-                      TAG("Variant", "ao.TN.1"), TAG("Type", "Message")};
+  snprintf(label, sizeof label, "Count = (Count or 0) + 1 -- message %zu", number);
+  aod_tag_t tags[] = {TAG("Action", "Eval"), TAG("Data-Protocol", "ao"), TAG("Variant", "ao.TN.1"),
+                      TAG("Type", "Message")};
   aod_item_fields_t fields = {.target =
                                   aod_slice(load->processes[number % load->process_count], 32),
                               .tags = {tags, sizeof tags / sizeof *tags},
