@@ -172,10 +172,14 @@ static int64_t next_tick(const aod_crons_t *crons, int64_t at_ms) {
   return tick_ms;
 }
 
+int64_t aod_cron_block_due_ms(const aod_block_t *block) {
+  if (block->timestamp_ms > INT64_MAX - SECOND_MS) return INT64_MAX;
+  return block->timestamp_ms - block->timestamp_ms % SECOND_MS + SECOND_MS - 1;
+}
+
 /* A block that became known late has its moment at once, so that moments stay in order. */
 static int64_t block_due(const aod_cron_place_t *place, const aod_block_t *block) {
-  if (block->timestamp_ms > INT64_MAX - SECOND_MS) return INT64_MAX;
-  int64_t due_ms = block->timestamp_ms - block->timestamp_ms % SECOND_MS + SECOND_MS - 1;
+  int64_t due_ms = aod_cron_block_due_ms(block);
   return due_ms > place->at_ms ? due_ms : place->at_ms;
 }
 

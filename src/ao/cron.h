@@ -53,6 +53,9 @@ typedef struct {
   uint64_t block_height;
 } aod_cron_moment_t;
 
+/* When the moment of a block comes, unless it became known late. */
+int64_t aod_cron_block_due_ms(const aod_block_t *block);
+
 /* The next moment before `until_ms`; place moves past it. `block` is the first known block from
  * place->next_height on, NULL: there is none yet. False: none left, place has moved to `until_ms`.
  */

@@ -159,7 +159,7 @@ static int run_replay(void *target, const aod_option_list_t *words, aod_error_t 
   if (!options->data) return aod_fail(err, AOD_EUSAGE, "say where its log is: --data DIR");
   if (options->to && !aod_slice_to_u64(aod_text(options->to), &nonce))
     return aod_fail(err, AOD_EUSAGE, "--to needs a nonce, not \"%s\"", options->to);
-  int code = aod_offline_open(&offline, options->data, true, err);
+  int code = aod_offline_open(&offline, options->data, true, NULL, err);
   if (code == AOD_OK) code = show(&replay, options->to ? &nonce : NULL, err);
   if (code == AOD_OK) code = evaluate(&replay, err);
   if (code == AOD_OK) code = compare(&replay, err);

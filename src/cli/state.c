@@ -9,13 +9,14 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/describe.h"
+#include "node/keys.h"
 #include "node/offline.h"
 
 enum { PAGE_BYTES = 4096 };
 
 typedef struct {
-  const char *data, *at, *diff;
-  bool json;
+  const char *data, *at, *diff, *wallet;
+  bool json, checkpoint;
 } state_options_t;
 
 typedef struct {
@@ -136,7 +137,7 @@ static void report(const view_t *view, const view_t *from, bool as_json) {
   aod_describe_print(&json);
 }
 
-/* ---- the command ---- */
+/* ---- a state, or two ---- */
 
 static int read_nonce(const char *option, const char *text, uint64_t *nonce, aod_error_t *err) {
   if (!text || aod_slice_to_u64(aod_text(text), nonce)) return AOD_OK;
@@ -148,7 +149,7 @@ static int look_at_both(aod_offline_t *offline, const state_options_t *options,
   uint64_t at = 0, diff = 0;
   int code = read_nonce("--at", options->at, &at, err);
   if (code == AOD_OK) code = read_nonce("--diff", options->diff, &diff, err);
-  if (code == AOD_OK) code = aod_offline_open(offline, options->data, false, err);
+  if (code == AOD_OK) code = aod_offline_open(offline, options->data, false, NULL, err);
   if (code == AOD_OK && !options->at) {
     code = aod_offline_show(offline, process, NULL, err);
     at = offline->last_nonce;
@@ -157,20 +158,59 @@ static int look_at_both(aod_offline_t *offline, const state_options_t *options,
   return code == AOD_OK ? look(offline, process, at, view, err) : code;
 }
 
-static int run_state(void *target, const aod_option_list_t *words, aod_error_t *err) {
-  const state_options_t *options = target;
+static int tell_state(const state_options_t *options, const uint8_t process[32], aod_error_t *err) {
   aod_offline_t offline = AOD_OFFLINE_NONE;
   view_t view = {0}, from = {0};
-  uint8_t process[32];
-  if (words->count == 0 || !aod_id_decode(aod_text(words->values[0]), process))
-    return aod_fail(err, AOD_EUSAGE, "say which process: its id");
-  if (!options->data) return aod_fail(err, AOD_EUSAGE, "say where it is kept: --data DIR");
   int code = look_at_both(&offline, options, process, &view, &from, err);
   if (code == AOD_OK) report(&view, options->diff ? &from : NULL, options->json);
   forget(&view);
   forget(&from);
   aod_offline_close(&offline);
   return code;
+}
+
+/* ---- a checkpoint ---- */
+
+static void tell_checkpoint(const aod_offline_t *offline, const uint8_t id[32], bool as_json) {
+  char text[AOD_ID_CHARS + 1];
+  aod_id_encode(id, text);
+  if (!as_json) {
+    printf("checkpoint %s, after nonce %llu\n", text, (unsigned long long)offline->last_nonce);
+    return;
+  }
+  aod_buf_t json = {0};
+  aod_buf_byte(&json, '{');
+  aod_json_key_string(&json, "checkpoint", aod_text(text));
+  aod_json_key_int(&json, "nonce", (int64_t)offline->last_nonce);
+  aod_buf_byte(&json, '}');
+  aod_describe_print(&json);
+}
+
+static int make_checkpoint(const state_options_t *options, const uint8_t process[32],
+                           aod_error_t *err) {
+  aod_offline_t offline = AOD_OFFLINE_NONE;
+  aod_signer_t *signer = NULL;
+  uint8_t id[32];
+  int code = aod_unit_wallet_load(options->wallet, &signer, err);
+  if (code == AOD_OK) code = aod_offline_open(&offline, options->data, false, signer, err);
+  if (code == AOD_OK) code = aod_offline_show(&offline, process, NULL, err);
+  if (code == AOD_OK) code = aod_cu_checkpoint(offline.cu, process, id, err);
+  if (code == AOD_OK) tell_checkpoint(&offline, id, options->json);
+  aod_offline_close(&offline);
+  aod_signer_free(signer);
+  return code;
+}
+
+/* ---- the command ---- */
+
+static int run_state(void *target, const aod_option_list_t *words, aod_error_t *err) {
+  const state_options_t *options = target;
+  uint8_t process[32];
+  if (words->count == 0 || !aod_id_decode(aod_text(words->values[0]), process))
+    return aod_fail(err, AOD_EUSAGE, "say which process: its id");
+  if (!options->data) return aod_fail(err, AOD_EUSAGE, "say where it is kept: --data DIR");
+  return options->checkpoint ? make_checkpoint(options, process, err)
+                             : tell_state(options, process, err);
 }
 
 #define FIELD(name) offsetof(state_options_t, name)
@@ -180,6 +220,12 @@ static const aod_option_t options_table[] = {
      "after the record with this nonce (default: the last that is scheduled)", 0, 0},
     {"--diff", AOD_OPTION_TEXT, FIELD(diff), "M",
      "tell which pages have changed since the record with this nonce", 0, 0},
+    {"--checkpoint", AOD_OPTION_FLAG, FIELD(checkpoint), NULL,
+     "put the state after the last message on Arweave, in the folder's gateway, for compute units "
+     "to go on from",
+     0, 0},
+    {"--wallet", AOD_OPTION_TEXT, FIELD(wallet), "FILE",
+     "JWK that signs it (default: the test wallet that everybody knows)", 0, 0},
     {"--json", AOD_OPTION_FLAG, FIELD(json), NULL, "tell it as JSON", 0, 0},
     {NULL, 0, 0, NULL, NULL, 0, 0},
 };

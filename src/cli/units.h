@@ -8,7 +8,8 @@ typedef struct {
   const char *config, *units, *data, *host, *wallet, *ports_file;
   int64_t ports[5], port; /* AOD_PORT_NONE: not given */
   int64_t memory_bytes;   /* 0: not given */
-  bool no_weavedrive;
+  bool no_weavedrive, checkpoints;
+  aod_option_list_t trusted, ignored; /* of checkpoints */
   aod_option_list_t gateway_urls, modules, restricted, allowed, allowed_owners;
   const char *scheduler_url, *computer_url, *announce_url, *upload, *upload_bundles, *compile;
   bool allow_push, metrics;

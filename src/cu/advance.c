@@ -72,13 +72,13 @@ static int run_crons(aod_process_t *process, int64_t until_ms, int64_t turn_end_
 
 /* ---- records ---- */
 
-static bool is_process_item(const aod_process_t *process, const aod_scheduled_t *scheduled) {
+bool aod__is_process_item(const aod_process_t *process, const aod_scheduled_t *scheduled) {
   return scheduled->has_item && memcmp(scheduled->item.id, process->id, 32) == 0;
 }
 
 /* The first message is the process item, whether or not the schedule begins with it. */
 static int begin(aod_process_t *process, const aod_scheduled_t *first, aod_error_t *err) {
-  process->at.in_schedule = first && is_process_item(process, first);
+  process->at.in_schedule = first && aod__is_process_item(process, first);
   int code = process->at.in_schedule ? AOD_OK : aod__evaluate_process_item(process, err);
   process->at.begun = code == AOD_OK;
   return code;
@@ -91,7 +91,8 @@ static bool is_late(aod_process_t *process, const aod_assignment_t *assignment,
   const aod_progress_t *at = &process->at;
   if (process->crons.count == 0) return false;
   if (at->moment.due_ms >= assignment->timestamp_ms) return true;
-  if (at->position >= process->stored_position) return false;
+  if (at->position < process->origin_position || at->position >= process->stored_position)
+    return false;
   aod_evaluated_t stored;
   int code =
       aod_results_get(process->cu->results, process->id, assignment->nonce, arena, &stored, NULL);
@@ -102,7 +103,7 @@ static bool is_late(aod_process_t *process, const aod_assignment_t *assignment,
 static int advance_over(aod_process_t *process, const aod_scheduled_t *scheduled,
                         const aod_assignment_t *assignment, int64_t turn_end_us, aod_arena_t *arena,
                         aod_error_t *err) {
-  if (!is_process_item(process, scheduled)) {
+  if (!aod__is_process_item(process, scheduled)) {
     int code = run_crons(process, assignment->timestamp_ms, turn_end_us, err);
     if (code != AOD_OK) return code;
   }
@@ -160,5 +161,6 @@ bool aod__process_is_beyond(const aod_process_t *process, const aod_target_t *ta
   const aod_progress_t *at = &process->at;
   if (target->nonce == UINT64_MAX) return at->position > 0 && at->due_ms > target->time_ms;
   if (at->next_nonce <= target->nonce) return false;
+  if (process->is_anew) return true; /* the target's own result is wanted */
   return at->next_nonce > target->nonce + 1 || at->position > at->gap_position;
 }

@@ -1,4 +1,6 @@
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "cu/internal.h"
@@ -8,6 +10,32 @@ enum { SPARE_SLOTS = 2 };
 
 /* A restart evaluates at most so much again; a snapshot of aos costs some milliseconds. */
 enum { SNAPSHOT_MESSAGES = 1000, SNAPSHOT_MS = 100 };
+
+/* As the network's units: one after so much work. */
+enum { CHECKPOINT_MS = 15 * 60 * 1000 };
+#define CHECKPOINT_GAS 300e12
+
+/* A random UUID. */
+static void name_run(char text[37]) {
+  uint8_t bytes[16];
+  aod_assert(getrandom(bytes, sizeof bytes, 0) == sizeof bytes);
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  for (int i = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *text++ = '-';
+    text += snprintf(text, 3, "%02x", bytes[i]);
+  }
+}
+
+static void take_checkpoint_options(aod_cu_t *cu, const aod_cu_options_t *options) {
+  cu->signer = options->signer;
+  cu->checkpoints = options->checkpoints && options->signer;
+  cu->checkpoint_us = 1000 * (options->checkpoint_ms ? options->checkpoint_ms : CHECKPOINT_MS);
+  cu->checkpoint_gas = options->checkpoint_gas > 0 ? options->checkpoint_gas : CHECKPOINT_GAS;
+  cu->trusted = options->trusted;
+  cu->ignored = options->ignored;
+  name_run(cu->run_id);
+}
 
 static aod_cu_t *allocate(const aod_cu_options_t *options) {
   aod_cu_t *cu = aod_alloc(sizeof *cu);
@@ -24,6 +52,7 @@ static aod_cu_t *allocate(const aod_cu_options_t *options) {
   cu->resident_max = aod__budget_processes();
   cu->no_extensions = options->no_extensions;
   cu->answers = options->answers;
+  take_checkpoint_options(cu, options);
   cu->interface = (aod_computer_t){.context = cu,
                                    .result = aod__cu_result,
                                    .cron = aod__cu_cron_page,

@@ -41,7 +41,15 @@ typedef struct {
    * unit's own database. Must outlive the unit. */
   aod_results_t *answers;
   uint8_t address[32]; /* the unit's wallet, as GET / tells it */
-  aod_vm_t *vm;        /* these three must outlive the unit */
+  /* Signs checkpoints, which are made when asked for, and by themselves after so much work (0: as
+   * the network's units do). NULL: none are made. Must outlive the unit. */
+  const aod_signer_t *signer;
+  bool checkpoints;
+  int64_t checkpoint_ms;
+  double checkpoint_gas;
+  aod_cu_list_t trusted; /* addresses whose checkpoints are believed; empty: none are looked for */
+  aod_cu_list_t ignored; /* checkpoints that are not used, by id */
+  aod_vm_t *vm;          /* these three must outlive the unit */
   const aod_scheduler_t *scheduler;
   const aod_gateway_t *gateway;
   aod_cu_access_t access;
@@ -67,6 +75,10 @@ typedef struct {
  * evaluated. */
 int aod_cu_look(aod_cu_t *cu, const uint8_t process[32], uint64_t nonce, aod_cu_memory_t *memory,
                 aod_error_t *err);
+
+/* Evaluate what is scheduled, and put a checkpoint of the process on Arweave, unless there is one
+ * of that message. AOD_EUSAGE without a signer. */
+int aod_cu_checkpoint(aod_cu_t *cu, const uint8_t process[32], uint8_t id[32], aod_error_t *err);
 
 extern const aod_route_t aod_cu_routes[]; /* the unit is the aod_cu_t */
 

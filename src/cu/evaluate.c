@@ -55,25 +55,31 @@ static void put(aod_process_t *process, aod_evaluated_t *evaluated) {
   memcpy(evaluated->process, process->id, 32);
   evaluated->position = at->position++;
   at->due_ms = evaluated->due_ms;
+  process->unchecked_gas += evaluated->gas_used;
   if (evaluated->position < process->stored_position) return;
   aod_results_put(process->cu->results, evaluated);
   if (evaluated->has_key && !aod_idmap_get(&process->recent_keys, evaluated->key))
     aod_idmap_put(&process->recent_keys, evaluated->key, process);
 }
 
-static void put_record(aod_process_t *process, const aod_scheduled_t *scheduled,
-                       const aod_assignment_t *assignment, aod_evaluated_t *evaluated) {
-  aod_progress_t *at = &process->at;
-  evaluated->nonce = assignment->nonce;
-  evaluated->timestamp_ms = evaluated->due_ms = assignment->timestamp_ms;
-  evaluated->block_height = assignment->block_height;
-  put(process, evaluated);
+/* The last record is this one. */
+static void pass_record(aod_progress_t *at, const aod_scheduled_t *scheduled,
+                        const aod_assignment_t *assignment) {
   at->next_nonce = assignment->nonce + 1;
   at->gap_position = at->position;
   memcpy(at->assignment_id, scheduled->assignment.id, 32);
   memcpy(at->hash_chain, assignment->hash_chain, 32);
   if (at->place.at_ms < assignment->timestamp_ms) at->place.at_ms = assignment->timestamp_ms;
   if (at->place.height < assignment->block_height) at->place.height = assignment->block_height;
+}
+
+static void put_record(aod_process_t *process, const aod_scheduled_t *scheduled,
+                       const aod_assignment_t *assignment, aod_evaluated_t *evaluated) {
+  evaluated->nonce = assignment->nonce;
+  evaluated->timestamp_ms = evaluated->due_ms = assignment->timestamp_ms;
+  evaluated->block_height = assignment->block_height;
+  put(process, evaluated);
+  pass_record(&process->at, scheduled, assignment);
   aod_buf_clear(&process->last_body);
   aod_result_write(evaluated->node, evaluated->error, evaluated->gas_used, &process->last_body);
   process->last_nonce = assignment->nonce;
@@ -186,6 +192,21 @@ int aod__evaluate_record(aod_process_t *process, const aod_scheduled_t *schedule
   evaluated.has_key = false;
   evaluated.node = aod_text(empty_node);
   put_record(process, scheduled, assignment, &evaluated);
+  return AOD_OK;
+}
+
+int aod__skip_record(aod_process_t *process, const aod_scheduled_t *scheduled,
+                     const aod_assignment_t *assignment, aod_arena_t *arena, aod_error_t *err) {
+  aod_progress_t *at = &process->at;
+  uint8_t key[32];
+  int code = check_place(process, assignment, arena, err);
+  if (code != AOD_OK) return code;
+  if (dedupe_key(scheduled, assignment, arena, key))
+    aod_results_put_earlier_key(process->cu->results, process->id, key, assignment->nonce);
+  at->position++;
+  at->due_ms = at->timestamp_ms = assignment->timestamp_ms;
+  at->block_height = assignment->block_height;
+  pass_record(at, scheduled, assignment);
   return AOD_OK;
 }
 

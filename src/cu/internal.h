@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "ao/checkpoint.h"
 #include "ao/cron.h"
 #include "ao/message.h"
 #include "ao/result.h"
@@ -22,6 +23,12 @@ struct aod_cu {
   uint64_t memory_bytes;  /* the budget, 0: none */
   aod_results_t *answers; /* of drives, to earlier evaluations; NULL: in `results` */
   bool no_extensions;
+  const aod_signer_t *signer; /* of checkpoints; NULL: none are made */
+  bool checkpoints;           /* make them when there was so much work */
+  int64_t checkpoint_us;
+  double checkpoint_gas;
+  aod_cu_list_t trusted, ignored;
+  char run_id[37]; /* a name of this run of the unit */
   uint8_t address[32];
   aod_vm_t *vm;
   const aod_scheduler_t *scheduler;
@@ -86,6 +93,8 @@ struct aod_process {
   aod_lane_t lane;
   aod_readers_t readers;
   bool is_copy;
+  bool is_anew; /* a copy whose results are stored once more, that of the target too */
+  uint8_t module_id[32];
   aod_module_t *module; /* NULL until loaded */
   aod_instance_t *instance;
   aod_asker_t asker, dry_asker;
@@ -103,7 +112,11 @@ struct aod_process {
   int64_t used_us, chosen_us;
   bool evicting;
   aod_task_t eviction;
-  uint64_t stored_position; /* evaluations below this one are in the store */
+  int64_t unchecked_us; /* work and gas since the last checkpoint */
+  double unchecked_gas;
+  int64_t checked_us;       /* when one was made, or tried, last; 0: never */
+  uint64_t origin_position; /* the store begins at this evaluation, but for single earlier ones, */
+  uint64_t stored_position; /* and evaluations below this one are in it */
   aod_idmap_t recent_keys;  /* put since the store was last flushed */
   bool has_last;            /* the result of the record evaluated last, for who waits for it */
   uint64_t last_nonce;
@@ -137,6 +150,10 @@ void aod__process_rewind(aod_process_t *process, uint64_t position);
 int aod__evaluate_record(aod_process_t *process, const aod_scheduled_t *scheduled,
                          const aod_assignment_t *assignment, aod_arena_t *arena, aod_error_t *err);
 int aod__evaluate_cron(aod_process_t *process, const aod_cron_t *cron, aod_error_t *err);
+/* Go past a record whose effect is in the memory already; what later records may be duplicates of
+ * is stored. */
+int aod__skip_record(aod_process_t *process, const aod_scheduled_t *scheduled,
+                     const aod_assignment_t *assignment, aod_arena_t *arena, aod_error_t *err);
 /* The process item, when the schedule begins with something else. */
 int aod__evaluate_process_item(aod_process_t *process, aod_error_t *err);
 /* Make a result of what came back, which is freed. */
@@ -161,6 +178,7 @@ static inline aod_target_t aod__target_time(int64_t time_ms, int64_t until_ms) {
  * or beyond. */
 int aod__process_advance(aod_process_t *process, const aod_target_t *target, aod_error_t *err);
 bool aod__process_is_beyond(const aod_process_t *process, const aod_target_t *target);
+bool aod__is_process_item(const aod_process_t *process, const aod_scheduled_t *scheduled);
 
 /* snapshot.c: in the lane */
 /* Keep the present state. Costs the pages that changed since the last one. */
@@ -171,6 +189,22 @@ void aod__snapshot_consider(aod_process_t *process, int64_t spent_us);
  * beyond). False: there is none, nothing has changed. */
 bool aod__snapshot_restore(aod_process_t *process, const aod_instance_options_t *options,
                            const aod_target_t *target);
+
+/* checkpoint_write.c: in the lane, loaded */
+/* Upload one of the present state, unless there is one. AOD_EUNSUPPORTED when the process cannot
+ * have any. */
+int aod__checkpoint_write(aod_process_t *process, uint8_t id[32], aod_error_t *err);
+/* After work that took so long: make one when it is due. */
+void aod__checkpoint_consider(aod_process_t *process, int64_t spent_us);
+
+/* checkpoint_read.c: in the lane, as aod__snapshot_restore. 1: done, 0: there is none; negative: it
+ * cannot be told now. */
+int aod__checkpoint_restore(aod_process_t *process, const aod_instance_options_t *options,
+                            const aod_target_t *target, aod_error_t *err);
+
+/* resume.c: the records before the checkpoint have been passed; place crons, too. AOD_EINPUT when
+ * it does not fit the schedule. */
+int aod__crons_resume(aod_process_t *process, const aod_checkpoint_t *checkpoint, aod_error_t *err);
 
 /* budget.c */
 size_t aod__budget_processes(void); /* how many the system can have in memory at once */
@@ -252,5 +286,15 @@ struct aod_state_call {
   uint64_t ordinate, block_height;
 };
 void aod__cu_state(aod_cu_t *cu, aod_state_call_t *call);
+
+/* A checkpoint of a process as it is now. */
+typedef struct aod_checkpoint_call aod_checkpoint_call_t;
+struct aod_checkpoint_call {
+  aod_job_t job;
+  uint8_t process[32];
+  void (*done)(aod_checkpoint_call_t *call, int code, const aod_error_t *err);
+  uint8_t id[32]; /* out */
+};
+void aod__cu_checkpoint(aod_cu_t *cu, aod_checkpoint_call_t *call);
 
 #endif

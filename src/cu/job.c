@@ -21,6 +21,7 @@ static int change_to_copy(aod_job_t *job, aod_error_t *err) {
   aod_process_t *copy;
   int code = aod__process_copy(job->process->cu, job->process->id, &copy, err);
   if (code != AOD_OK) return code;
+  copy->is_anew = job->anew;
   job->process = copy;
   return 1;
 }
@@ -51,6 +52,7 @@ static void run(aod_task_t *task) {
     finish(job, code, &err);
   if (on_copy) return;
   aod__snapshot_consider(process, spent_us);
+  aod__checkpoint_consider(process, spent_us);
   aod__budget_note(process, spent_us);
 }
 

@@ -106,7 +106,7 @@ static int find_module(aod_process_t *process, const aod_item_t *process_item, a
                        aod_item_t *module_item, aod_error_t *err) {
   const aod_gateway_t *gateway = process->cu->gateway;
   aod_slice_t text = AOD_EMPTY;
-  uint8_t id[32];
+  uint8_t *id = process->module_id;
   aod_tags_find(&process_item->tags, "Module", &text);
   if (!aod_id_decode(text, id))
     return aod_fail(err, AOD_EINPUT, "process has an invalid Module tag \"%.*s\"",
@@ -132,7 +132,9 @@ static int open_instance(aod_process_t *process, const aod_item_t *module_item,
   aod_instance_options_t options = {.compute_limit = terms->compute_limit,
                                     .drive = has_drive ? &process->drive : NULL};
   if (aod__snapshot_restore(process, &options, target)) return AOD_OK;
-  code = aod_instance_open(process->module, &options, &process->instance, err);
+  code = aod__checkpoint_restore(process, &options, target, err);
+  if (code == 1) return AOD_OK;
+  if (code == 0) code = aod_instance_open(process->module, &options, &process->instance, err);
   if (code == AOD_OK) return code;
   aod_module_release(process->module);
   process->module = NULL;
@@ -170,6 +172,19 @@ static void begin(aod_process_t *process) {
   aod_crons_begin(&process->crons, &process->at.place);
 }
 
+/* Which evaluations are in the store. */
+static int read_stored(aod_process_t *process, aod_error_t *err) {
+  aod_results_t *results = process->cu->results;
+  aod_origin_t origin = {0};
+  aod_results_flush(results);
+  int code = aod_results_origin(results, process->id, &origin, err);
+  if (code == AOD_ENOTFOUND) code = AOD_OK;
+  process->origin_position = origin.position;
+  if (code == AOD_OK)
+    code = aod_results_next_position(results, process->id, &process->stored_position, err);
+  return code;
+}
+
 static int load_from(aod_process_t *process, const aod_scheduled_t *first, aod_arena_t *arena,
                      const aod_target_t *target, aod_error_t *err) {
   aod_item_t module_item;
@@ -184,10 +199,7 @@ static int load_from(aod_process_t *process, const aod_scheduled_t *first, aod_a
                           process_identity.id, &terms, err);
   if (code == AOD_OK && terms.extended && process->cu->no_extensions)
     code = aod_module_refuse_extensions(module_identity.id, err);
-  aod_results_flush(process->cu->results);
-  if (code == AOD_OK)
-    code = aod_results_next_position(process->cu->results, process->id, &process->stored_position,
-                                     err);
+  if (code == AOD_OK) code = read_stored(process, err);
   begin(process);
   if (code == AOD_OK)
     code = open_instance(process, &module_item, &terms, module_identity.id, target, err);

@@ -310,3 +310,23 @@ void aod__cu_state(aod_cu_t *cu, aod_state_call_t *call) {
   call->job.finish = finish_state;
   begin_job(cu, &call->job, call->process);
 }
+
+/* ---- checkpoints ---- */
+
+static void finish_checkpoint(aod_job_t *job, int code, aod_error_t *err) {
+  aod_checkpoint_call_t *call = (aod_checkpoint_call_t *)job;
+  if (code == AOD_OK) code = aod__checkpoint_write(job->process, call->id, err);
+  call->done(call, code, err);
+}
+
+void aod__cu_checkpoint(aod_cu_t *cu, aod_checkpoint_call_t *call) {
+  aod_error_t err;
+  int code = aod__cu_check_process(cu, call->process, &err);
+  if (code == AOD_OK) code = aod__cu_target_now(cu, call->process, &call->job.target, &err);
+  if (code != AOD_OK) {
+    call->done(call, code, &err);
+    return;
+  }
+  call->job.finish = finish_checkpoint;
+  begin_job(cu, &call->job, call->process);
+}

@@ -384,6 +384,16 @@ static uint64_t memory_budget(const aod_network_options_t *options) {
   return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes / 2 : 0;
 }
 
+/* Its own, too: but what the test wallet has signed elsewhere may be anybody's. */
+static aod_cu_list_t trusted_addresses(aod_network_t *network) {
+  const aod_network_options_t *given = &network->options;
+  const char **list = aod_arena_alloc(&network->arena, (given->trusted_count + 1) * sizeof *list);
+  size_t count = 0;
+  for (; count < given->trusted_count; count++) list[count] = given->trusted[count];
+  if (given->wallet || network->ar) list[count++] = network->info.address;
+  return (aod_cu_list_t){list, count};
+}
+
 static int open_computer(aod_network_t *network, aod_error_t *err) {
   if (!is_here(network, AOD_PORT_CU)) return AOD_OK;
   aod_cu_options_t options = {.results_path = path_in_data(network, "cu.db"),
@@ -391,6 +401,10 @@ static int open_computer(aod_network_t *network, aod_error_t *err) {
                               .snapshot_at_close = !network->home.temporary,
                               .memory_bytes = memory_budget(&network->options),
                               .no_extensions = network->options.no_weavedrive,
+                              .signer = network->signer,
+                              .checkpoints = network->options.checkpoints,
+                              .trusted = trusted_addresses(network),
+                              .ignored = {network->options.ignored, network->options.ignored_count},
                               .vm = network->vm,
                               .scheduler = network->scheduler,
                               .gateway = &network->gateway,

@@ -40,6 +40,11 @@ typedef struct {
   size_t gateway_count;
   const char *scheduler_url, *computer_url;
   bool no_weavedrive; /* refuse modules that ask for it by a tag */
+  /* Checkpoints: put them on Arweave as work accumulates; addresses whose ones are believed besides
+   * the wallet's own; ids of ones that are not used. */
+  bool checkpoints;
+  const char *const *trusted, *const *ignored;
+  size_t trusted_count, ignored_count;
   /* Processes (ids) and owners (addresses) that the compute unit does or does not evaluate; an
    * empty list is no condition. */
   bool push, metrics; /* answer POST /push/:id/:number; answer GET /metrics */

@@ -110,13 +110,16 @@ static int make_scratch(aod_offline_t *offline, aod_error_t *err) {
   return aod_fail(err, AOD_EIO, "cannot make a folder in /tmp");
 }
 
-static int open_cu(aod_offline_t *offline, bool anew, aod_error_t *err) {
+static int open_cu(aod_offline_t *offline, bool anew, const aod_signer_t *signer,
+                   aod_error_t *err) {
   aod_cu_options_t options = {.results_path = path_in(offline, "cu.db"),
                               .snapshots_path = path_in(offline, "snapshots.db"),
                               .vm = offline->vm,
                               .scheduler = &offline->scheduler,
-                              .gateway = &offline->gateway};
+                              .gateway = &offline->gateway,
+                              .signer = signer};
   int code = AOD_OK;
+  if (signer) aod_signer_address(signer, options.address);
   if (anew) {
     code = demand(offline, "cu.db", "compute unit", err);
     if (code == AOD_OK) code = aod_results_open(&offline->results, options.results_path, err);
@@ -128,12 +131,13 @@ static int open_cu(aod_offline_t *offline, bool anew, aod_error_t *err) {
   return code == AOD_OK ? aod_cu_open(&offline->cu, &options, err) : code;
 }
 
-int aod_offline_open(aod_offline_t *offline, const char *dir, bool anew, aod_error_t *err) {
+int aod_offline_open(aod_offline_t *offline, const char *dir, bool anew, const aod_signer_t *signer,
+                     aod_error_t *err) {
   *offline = AOD_OFFLINE_NONE;
   int code = take_dir(offline, dir, err);
   if (code == AOD_OK) code = open_stores(offline, err);
   if (code == AOD_OK) code = open_vm(offline, err);
-  if (code == AOD_OK) code = open_cu(offline, anew, err);
+  if (code == AOD_OK) code = open_cu(offline, anew, signer, err);
   return code;
 }
 

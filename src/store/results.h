@@ -78,6 +78,7 @@ int aod_results_get_answer(aod_results_t *results, const uint8_t process[32], ui
 typedef struct {
   uint8_t checkpoint[32];
   uint64_t position; /* of the first evaluation after it */
+  uint64_t nonce;    /* of the last record before */
 } aod_origin_t;
 
 void aod_results_put_origin(aod_results_t *results, const uint8_t process[32],

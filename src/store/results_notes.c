@@ -10,7 +10,7 @@ const char aod__results_notes_schema[] =
     " question BLOB NOT NULL, yes INTEGER NOT NULL, PRIMARY KEY (process, position, question))"
     " WITHOUT ROWID;"
     "CREATE TABLE origin (process BLOB PRIMARY KEY, checkpoint BLOB NOT NULL,"
-    " position INTEGER NOT NULL) WITHOUT ROWID;"
+    " position INTEGER NOT NULL, nonce INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE earlier_key (process BLOB NOT NULL, key BLOB NOT NULL, nonce INTEGER NOT NULL,"
     " PRIMARY KEY (process, key)) WITHOUT ROWID";
 
@@ -62,8 +62,9 @@ void aod_results_put_answer(aod_results_t *results, const uint8_t process[32], u
 
 void aod_results_put_origin(aod_results_t *results, const uint8_t process[32],
                             const aod_origin_t *origin) {
-  submit(results, "INSERT OR REPLACE INTO origin (process, checkpoint, position) VALUES (?, ?, ?)",
-         process, origin->checkpoint, (int64_t)origin->position, 0, 1);
+  submit(results,
+         "INSERT OR REPLACE INTO origin (process, checkpoint, position, nonce) VALUES (?, ?, ?, ?)",
+         process, origin->checkpoint, (int64_t)origin->position, (int64_t)origin->nonce, 2);
 }
 
 void aod_results_put_earlier_key(aod_results_t *results, const uint8_t process[32],
@@ -111,8 +112,8 @@ int aod_results_get_answer(aod_results_t *results, const uint8_t process[32], ui
 int aod_results_origin(aod_results_t *results, const uint8_t process[32], aod_origin_t *origin,
                        aod_error_t *err) {
   aod_db_connection_t *connection = aod_db_acquire(results->db);
-  sqlite3_stmt *statement =
-      aod_db_prepare(connection, "SELECT checkpoint, position FROM origin WHERE process = ?");
+  sqlite3_stmt *statement = aod_db_prepare(
+      connection, "SELECT checkpoint, position, nonce FROM origin WHERE process = ?");
   aod_db_bind(statement, 1, aod_slice(process, 32));
   int row = aod_db_step(statement, err);
   if (row == 1) {
@@ -120,6 +121,7 @@ int aod_results_origin(aod_results_t *results, const uint8_t process[32], aod_or
     aod_assert(checkpoint.len == 32);
     memcpy(origin->checkpoint, checkpoint.ptr, 32);
     origin->position = (uint64_t)sqlite3_column_int64(statement, 1);
+    origin->nonce = (uint64_t)sqlite3_column_int64(statement, 2);
   }
   aod_db_reset(statement);
   aod_db_release(results->db, connection);

@@ -183,7 +183,7 @@ bool aod_guest_state_changed(const aod_guest_t *guest) {
 }
 
 void aod_guest_state_write(const aod_guest_t *guest, aod_buf_t *bytes) {
-  uint8_t host[8];
+  uint8_t host[AOD_GUEST_HOST_BYTES];
   aod_store_le32(host, (uint32_t)guest->host.temp_ret);
   aod_store_le32(host + 4, guest->host.tzset_done);
   aod_buf_append(bytes, aod_slice(host, sizeof host));
@@ -191,8 +191,10 @@ void aod_guest_state_write(const aod_guest_t *guest, aod_buf_t *bytes) {
 }
 
 int aod_guest_state_read(aod_guest_t *guest, aod_slice_t bytes, aod_error_t *err) {
-  if (bytes.len < 8) return aod_fail(err, AOD_EINPUT, "the state of a process is cut off");
-  int rc = aod_core_state_read(guest->core, aod_slice(bytes.ptr + 8, bytes.len - 8), err);
+  if (bytes.len < AOD_GUEST_HOST_BYTES)
+    return aod_fail(err, AOD_EINPUT, "the state of a process is cut off");
+  aod_slice_t rest = aod_slice_sub(bytes, AOD_GUEST_HOST_BYTES, bytes.len);
+  int rc = aod_core_state_read(guest->core, rest, err);
   if (rc) return rc;
   guest->host.temp_ret = (int32_t)aod_load_le32(bytes.ptr);
   guest->host.tzset_done = aod_load_le32(bytes.ptr + 4) != 0;

@@ -68,6 +68,7 @@ bool aod_guest_state_changed(const aod_guest_t *guest);
 /* The same as bytes that mean the same in every program that runs this module; reading them
  * replaces and commits that part. AOD_EINPUT for bytes that do not fit the module. */
 void aod_guest_state_write(const aod_guest_t *guest, aod_buf_t *bytes);
+#define AOD_GUEST_HOST_BYTES 8 /* of them come first: what the host remembers */
 int aod_guest_state_read(aod_guest_t *guest, aod_slice_t bytes, aod_error_t *err);
 
 /* Run entry(argument) on the native stack with a fresh clock, depth and budget. True when it

@@ -1,4 +1,5 @@
 /* The instances of vm.h: in workers, or, for tests of the runtime, in this program. */
+#include "vm/fleeting.h"
 #include "vm/process.h"
 #include "vm/quarantine.h"
 
@@ -144,6 +145,19 @@ void aod_instance_state_write(const aod_instance_t *instance, aod_buf_t *bytes) 
     aod_guest_state_write(&instance->guest, bytes);
 }
 
+bool aod_instance_is_all_memory(const aod_instance_t *instance) {
+  const aod_module_t *module = instance->module;
+  aod_buf_t now = {0}, begun = {0};
+  aod_instance_state_write(instance, &now);
+  aod_buf_append(&begun, aod_buf_slice(&module->zero_state));
+  aod__state_blank_fleeting(&module->program.code->module, &now);
+  aod__state_blank_fleeting(&module->program.code->module, &begun);
+  bool same = aod_slice_equal(aod_buf_slice(&now), aod_buf_slice(&begun));
+  aod_buf_free(&now);
+  aod_buf_free(&begun);
+  return same;
+}
+
 static bool grow(aod_instance_t *instance, uint64_t bytes) {
   if (instance->in_worker) return aod_committed_resize(&instance->remote.committed, bytes);
   aod_memory_t *memory = &instance->guest.core->memory;
@@ -189,15 +203,16 @@ int aod_instance_restore(aod_module_t *module, const aod_instance_options_t *opt
   aod_instance_t *instance;
   int rc = aod_instance_open(module, options, &instance, err);
   if (rc) return rc;
+  aod_slice_t state = source->memory_only ? aod_buf_slice(&module->zero_state) : source->state;
   rc = read_memory(instance, source, err);
   if (rc == AOD_OK)
-    rc = instance->in_worker ? aod__remote_restore(&instance->remote, source->state, err)
-                             : restore_local(instance, source->state, err);
+    rc = instance->in_worker ? aod__remote_restore(&instance->remote, state, err)
+                             : restore_local(instance, state, err);
   if (rc) {
     aod_instance_close(instance);
     return rc;
   }
-  if (!source->unmarked) aod_instance_mark(instance);
+  if (!source->memory_only) aod_instance_mark(instance);
   *instance_out = instance;
   return AOD_OK;
 }

@@ -115,6 +115,10 @@ void aod_instance_mark(aod_instance_t *instance);
  * in every program that runs this module. */
 void aod_instance_state_write(const aod_instance_t *instance, aod_buf_t *bytes);
 
+/* Is that what a new process has, but for what no message reads before it has set it? Then its
+ * memory is all that it consists of. */
+bool aod_instance_is_all_memory(const aod_instance_t *instance);
+
 /* What a process consists of, seen from its module. */
 typedef struct {
   uint64_t memory_bytes;
@@ -124,7 +128,9 @@ typedef struct {
   int (*read_page)(void *context, size_t index, uint8_t bytes[AOD_INSTANCE_PAGE_BYTES],
                    aod_error_t *err);
   void *context;
-  bool unmarked; /* these pages count as changed: the mark stays where the module begins */
+  /* No state is given: it is as in a new process. The pages count as changed, the mark stays where
+   * the module begins. */
+  bool memory_only;
 } aod_instance_source_t;
 
 /* As aod_instance_open, but go on with what `source` holds. Its fields are checked: AOD_EINPUT when

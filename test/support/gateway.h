@@ -18,6 +18,7 @@ typedef struct {
   aod_slice_t raws[GATEWAY_ITEMS_MAX];
   size_t count;
   int failures_left, failures_seen; /* uploads to refuse, and refused */
+  bool away;                        /* queries are not answered */
   uint64_t height;
   uint64_t confirmations; /* of every transaction; 0: it is unknown */
 } gateway_t;
@@ -54,6 +55,39 @@ static inline int gateway_upload(void *context, const aod_slice_t *raws, size_t 
   return code;
 }
 
+static inline bool gateway_fits(const aod_item_t *item, const aod_gateway_query_t *query) {
+  bool fits = false;
+  for (size_t i = 0; i < query->owner_count; i++)
+    fits = fits || aod_slice_is(query->owners[i], id_text(item->address));
+  for (size_t i = 0; i < query->tags.count; i++) {
+    const char *name = (const char *)query->tags.list[i].name.ptr;
+    aod_slice_t value;
+    fits = fits && aod_tags_find(&item->tags, name, &value) &&
+           aod_slice_equal(value, query->tags.list[i].value);
+  }
+  return fits;
+}
+
+/* Names of tags in queries are C strings here. */
+static inline int gateway_query(void *context, const aod_gateway_query_t *query, aod_arena_t *arena,
+                                aod_found_list_t *list, aod_error_t *err) {
+  gateway_t *gateway = context;
+  pthread_mutex_lock(&gateway->lock);
+  int code = gateway->away ? aod_fail(err, AOD_EUNAVAILABLE, "the gateway is away") : AOD_OK;
+  *list = (aod_found_list_t){.list = aod_arena_alloc(arena, query->limit * sizeof *list->list)};
+  for (size_t i = gateway->count; code == AOD_OK && i-- > 0 && list->count < query->limit;) {
+    aod_item_t item;
+    if (aod_item_parse(gateway->raws[i], arena, &item, err) != AOD_OK ||
+        !gateway_fits(&item, query))
+      continue;
+    aod_found_t *found = &list->list[list->count++];
+    found->tags = item.tags;
+    memcpy(found->id, item.id, 32);
+  }
+  pthread_mutex_unlock(&gateway->lock);
+  return code;
+}
+
 static inline uint64_t gateway_height(void *context) {
   return ((gateway_t *)context)->height;
 }
@@ -72,7 +106,8 @@ static inline void gateway_init(gateway_t *gateway) {
                                    .find = gateway_find,
                                    .upload = gateway_upload,
                                    .height = gateway_height,
-                                   .confirmations = gateway_confirmations};
+                                   .confirmations = gateway_confirmations,
+                                   .query = gateway_query};
   pthread_mutex_init(&gateway->lock, NULL);
   pthread_cond_init(&gateway->changed, NULL);
 }

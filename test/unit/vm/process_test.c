@@ -541,6 +541,32 @@ static void test_moves(void **state) {
   }
 }
 
+/* The globals of the test's module count, so its memory is not all of a process. */
+static void test_memory_only(void **state) {
+  (void)state;
+  opened_t opened = open_format(FORMAT_64);
+  assert_true(aod_instance_is_all_memory(opened.instance));
+  expect_reply(opened.instance, "c", reply(FORMAT_64, "1102"));
+  assert_false(aod_instance_is_all_memory(opened.instance));
+  suitcase_t *suitcase = aod_alloc(sizeof *suitcase);
+  suitcase->pages = aod_alloc(sizeof *suitcase->pages);
+  aod_instance_memory_read(opened.instance, 0, suitcase->pages[0], sizeof suitcase->pages[0]);
+  const aod_instance_source_t source = {.memory_bytes = aod_instance_memory_bytes(opened.instance),
+                                        .pages = suitcase->numbers,
+                                        .page_count = 1,
+                                        .read_page = suitcase_unpack_page,
+                                        .context = suitcase,
+                                        .memory_only = true};
+  aod_instance_options_t options = {.compute_limit = COMPUTE_LIMIT};
+  aod_instance_close(opened.instance);
+  assert_int_equal(aod_instance_restore(opened.module, &options, &source, &opened.instance, NULL),
+                   AOD_OK);
+  assert_true(aod_instance_is_all_memory(opened.instance));
+  assert_true(aod_instance_changed_count(opened.instance) > 0); /* none of it is in a snapshot */
+  suitcase_free(suitcase);
+  close_opened(&opened);
+}
+
 /* H49: a process goes on from the memory that another host made of it, which may be larger. */
 static void test_foreign_image(void **state) {
   (void)state;
@@ -754,10 +780,11 @@ int main(void) {
       cmocka_unit_test(test_growth),           cmocka_unit_test(test_growth_undone),
       cmocka_unit_test(test_output),           cmocka_unit_test(test_message_beyond_stack),
       cmocka_unit_test(test_memory_cap),       cmocka_unit_test(test_moves),
-      cmocka_unit_test(test_foreign_image),    cmocka_unit_test(test_sources_refused),
-      cmocka_unit_test(test_fingerprints),     cmocka_unit_test(test_imports_refused),
-      cmocka_unit_test(test_exports_refused),  cmocka_unit_test(test_tables_refused),
-      cmocka_unit_test(test_formats_refused),  cmocka_unit_test(test_threads),
+      cmocka_unit_test(test_memory_only),      cmocka_unit_test(test_foreign_image),
+      cmocka_unit_test(test_sources_refused),  cmocka_unit_test(test_fingerprints),
+      cmocka_unit_test(test_imports_refused),  cmocka_unit_test(test_exports_refused),
+      cmocka_unit_test(test_tables_refused),   cmocka_unit_test(test_formats_refused),
+      cmocka_unit_test(test_threads),
   };
   int failed = cmocka_run_group_tests_name("here", tests, open_vm, close_vm);
   in_workers = true;

@@ -1,0 +1,158 @@
+/* Checkpoints of a unit on a schedule in memory: what the next unit evaluates, what it counts as a
+ * duplicate, and when one is made. From outside, test/wire/checkpoint.test.mjs tells the rest. */
+#include "support/compute.h"
+
+static char own_address[44];
+static const char *trusted[] = {own_address};
+static aod_cu_options_t options;
+static int database;
+
+static void reopen(void) {
+  aod_error_t err;
+  aod_cu_close(cu);
+  check_ok(aod_cu_open(&cu, &options, &err), &err);
+}
+
+/* A unit that knows nothing. */
+static void begin_anew(void) {
+  char name[20];
+  snprintf(name, sizeof name, "cu-%d.db", ++database);
+  options.results_path = test_path(compute_dir, name);
+  reopen();
+}
+
+static int before_each(void **state) {
+  (void)state;
+  schedule_count = 0;
+  compute_gateway.away = false;
+  options = (aod_cu_options_t){.vm = compute_vm,
+                               .scheduler = &schedule_table,
+                               .gateway = &compute_gateway.table,
+                               .signer = compute_signer,
+                               .trusted = {trusted, 1}};
+  aod_signer_address(compute_signer, options.address);
+  snprintf(own_address, sizeof own_address, "%s", id_text(options.address));
+  begin_anew();
+  return 0;
+}
+
+static int open_world(void **state) {
+  (void)state;
+  compute_setup();
+  return 0;
+}
+
+static int close_world(void **state) {
+  (void)state;
+  compute_teardown();
+  return 0;
+}
+
+static void check_output(const uint8_t *process, const uint8_t *message, const char *output) {
+  check_contains(ask(process, message), output);
+}
+
+static void make(const uint8_t *process) {
+  uint8_t id[32];
+  aod_error_t err;
+  check_ok(aod_cu_checkpoint(cu, process, id, &err), &err);
+  assert_memory_equal(id, item_parse(compute_gateway.raws[compute_gateway.count - 1]).id, 32);
+}
+
+static void a_new_unit_goes_on_where_it_was(void **state) {
+  (void)state;
+  const uint8_t *process = process_add(compute_module_id, tags_of(NULL, NULL));
+  const uint8_t *third = NULL;
+  for (int i = 0; i < 3; i++) third = message_add(process, "c");
+  check_output(process, third, "0004"); /* the process item counts, too */
+  make(process);
+  const uint8_t *failing = message_add(process, "t"), *next = message_add(process, "c");
+  begin_anew();
+  check_output(process, next, "0005");
+  check_contains(ask(process, failing), "unreachable");
+  check_output(process, third, "0004"); /* evaluated from the beginning, on a copy */
+  reopen();
+  check_output(process, message_add(process, "c"), "0006");
+}
+
+static void a_duplicate_of_an_earlier_message_is_one(void **state) {
+  (void)state;
+  const uint8_t *process = process_add(compute_module_id, tags_of(NULL, NULL));
+  const uint8_t *assigned = id_of(compute_publish(tags_of("A", "1", NULL), AOD_TEXT("c")));
+  assignment_add(process, assigned, "");
+  check_output(process, message_add(process, "c"), "0003");
+  make(process);
+  for (int i = 0; i < 2; i++) {
+    assignment_add(process, assigned, "");
+    const uint8_t *next = message_add(process, "c");
+    if (i == 0) begin_anew();
+    check_output(process, next, i ? "0005" : "0004");
+    reopen();
+  }
+}
+
+static void without_an_answer_a_process_begins_at_its_beginning(void **state) {
+  (void)state;
+  const uint8_t *process = process_add(compute_module_id, tags_of(NULL, NULL));
+  check_output(process, message_add(process, "c"), "0002");
+  make(process);
+  compute_gateway.away = true;
+  begin_anew();
+  check_output(process, message_add(process, "c"), "0003");
+}
+
+static void results_return_to_the_checkpoint_they_began_at(void **state) {
+  (void)state;
+  const uint8_t *process = process_add(compute_module_id, tags_of(NULL, NULL));
+  check_output(process, message_add(process, "c"), "0002");
+  make(process);
+  begin_anew();
+  check_output(process, message_add(process, "c"), "0003");
+  options.trusted.count = 0; /* it is known by now */
+  reopen();
+  check_output(process, message_add(process, "c"), "0004");
+  /* When it is gone, all begins anew. */
+  size_t kept = compute_gateway.count;
+  compute_gateway.raws[kept - 1] = compute_gateway.raws[0];
+  reopen();
+  check_output(process, message_add(process, "c"), "0005");
+  reopen();
+  check_output(process, message_add(process, "c"), "0006");
+}
+
+static void they_are_made_after_so_much_work(void **state) {
+  (void)state;
+  options.checkpoints = true;
+  options.checkpoint_ms = 1;
+  begin_anew();
+  size_t before = compute_gateway.count;
+  const uint8_t *process = process_add(compute_module_id, tags_of(NULL, NULL));
+  for (int i = 0; i < 200; i++) ask(process, message_add(process, "c"));
+  reopen();                                            /* what was asked has been finished */
+  assert_int_equal(compute_gateway.count, before + 1); /* and no second one for half an hour */
+}
+
+static void none_is_made_without_a_wallet(void **state) {
+  (void)state;
+  uint8_t id[32];
+  aod_error_t err;
+  const uint8_t *process = process_add(compute_module_id, tags_of(NULL, NULL));
+  message_add(process, "c");
+  options.signer = NULL;
+  reopen();
+  check_fails(aod_cu_checkpoint(cu, process, id, &err), AOD_EUSAGE, &err, "no wallet");
+}
+
+#define CHECKPOINT_TEST(f) cmocka_unit_test_setup(f, before_each)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      CHECKPOINT_TEST(a_new_unit_goes_on_where_it_was),
+      CHECKPOINT_TEST(a_duplicate_of_an_earlier_message_is_one),
+      CHECKPOINT_TEST(without_an_answer_a_process_begins_at_its_beginning),
+      CHECKPOINT_TEST(results_return_to_the_checkpoint_they_began_at),
+      CHECKPOINT_TEST(they_are_made_after_so_much_work),
+      CHECKPOINT_TEST(none_is_made_without_a_wallet),
+  };
+  return cmocka_run_group_tests(tests, open_world, close_world);
+}
