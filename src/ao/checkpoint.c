@@ -7,9 +7,13 @@
 
 /* ---- writing ---- */
 
-static void add(aod_tags_t *tags, const char *name, const char *value) {
+static void add_slice(aod_tags_t *tags, const char *name, aod_slice_t value) {
   aod_assert(tags->count < AOD_CHECKPOINT_TAGS_MAX);
-  tags->list[tags->count++] = (aod_tag_t){aod_text(name), aod_text(value)};
+  tags->list[tags->count++] = (aod_tag_t){aod_text(name), value};
+}
+
+static void add(aod_tags_t *tags, const char *name, const char *value) {
+  add_slice(tags, name, aod_text(value));
 }
 
 static void add_id(aod_tags_t *tags, const char *name, const uint8_t id[32], aod_arena_t *arena) {
@@ -45,7 +49,7 @@ void aod_checkpoint_tags(const aod_checkpoint_t *checkpoint, const char *unit, a
   add_id(tags, "Assignment", checkpoint->assignment, arena);
   add_id(tags, "Hash-Chain", checkpoint->hash_chain, arena);
   if (checkpoint->cron.len)
-    add(tags, "Cron-Interval", aod_arena_printf(arena, "%.*s", AOD_ARG(checkpoint->cron)));
+    add_slice(tags, "Cron-Interval", aod_arena_copy(arena, checkpoint->cron));
 }
 
 /* ---- reading ---- */
