@@ -34,10 +34,12 @@ struct aod_post {
   uint8_t assign[32];  /*   to `process` */
   aod_slice_t exclude; /*   comma-separated field names */
   bool base_layer;     /*   which is a base-layer transaction that must be settled */
-  /* AOD_OK: the record is on disk. AOD_EEXISTS: it was there before; id is filled too. */
+  /* AOD_OK: the record is on disk. AOD_EEXISTS: it was there before; id is filled too. Other
+   * failures with `unknown`: the scheduler may have it nevertheless. */
   void (*done)(aod_post_t *post, int code, const aod_error_t *err);
   uint8_t id[32];       /* out: item id, for an assignment the assignment's id */
   int64_t timestamp_ms; /* out: when it was answered */
+  bool unknown;         /* out: the answer was lost */
 };
 
 typedef struct {

@@ -110,6 +110,12 @@ static void transfer_free(transfer_t *transfer) {
 
 /* ---- the end of a transfer ---- */
 
+static bool was_sent(const transfer_t *transfer) {
+  long bytes = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &bytes);
+  return bytes > 0;
+}
+
 static int fail_transfer(transfer_t *transfer, CURLcode result) {
   aod_call_t *call = transfer->call;
   const char *reason = *transfer->problem ? transfer->problem : curl_easy_strerror(result);
@@ -117,9 +123,7 @@ static int fail_transfer(transfer_t *transfer, CURLcode result) {
     return aod_fail(&call->error, AOD_ETOOLARGE, "%s answers more than %zu bytes", call->url,
                     transfer->answer_max);
   /* Once a request has gone out, the same results are about what the server said. */
-  long sent = 0;
-  curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
-  bool url = sent == 0 && (result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL);
+  bool url = !call->sent && (result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL);
   return aod_fail(&call->error, url ? AOD_EINPUT : AOD_EUNAVAILABLE, "%s: %s", call->url, reason);
 }
 
@@ -134,6 +138,7 @@ static void read_outcome(transfer_t *transfer, CURLcode result) {
   if (call->redirect && redirect) aod_buf_append(call->redirect, aod_text(redirect));
   call->status = (int)status;
   call->retry_after_s = retry_after_s;
+  call->sent = was_sent(transfer);
   call->code = result == CURLE_OK ? AOD_OK : fail_transfer(transfer, result);
 }
 
@@ -168,6 +173,7 @@ static void finish_completed(aod_client_t *client) {
 }
 
 static void refuse(transfer_t *transfer) {
+  transfer->call->sent = was_sent(transfer);
   transfer->call->code = aod_fail(&transfer->call->error, AOD_ECLOSED,
                                   "%s: the program is stopping", transfer->call->url);
   finish(transfer);

@@ -35,6 +35,8 @@ struct aod_call {
    * redirects); AOD_ETOOLARGE: more than answer_max; AOD_EINPUT: the URL; AOD_ECLOSED. */
   int code;
   aod_error_t error;
+  bool
+      sent; /* some of the request went out: also when the call failed it may have had its effect */
   int status;
   aod_buf_t answer;      /* the body; the caller's to free, also after a failure */
   int64_t retry_after_s; /* what the server asked for; 0: nothing */

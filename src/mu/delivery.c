@@ -280,6 +280,14 @@ static void refuse(aod_delivery_t *delivery, int code, const aod_error_t *err) {
   store_children(delivery);
 }
 
+/* The scheduler may have taken it. The client hears that, and the entry stays: it will be posted
+ * once more, and followed. When the client sends it again meanwhile, it hears that it is on its
+ * way. */
+static void keep(aod_delivery_t *delivery, int code, const aod_error_t *err) {
+  answer(delivery, code, err);
+  fail(delivery, code, err);
+}
+
 /* The scheduler has the same message in another item, or the same assignment, which is or was
  * somebody's delivery of its own: nothing follows from this one. An assignment that was tried
  * before may be our own. */
@@ -309,6 +317,8 @@ static void posted(aod_post_t *post, int code, const aod_error_t *err) {
     store_children(delivery);
   else if (code == AOD_OK || exists)
     scheduled(delivery);
+  else if (delivery->answer && post->unknown)
+    keep(delivery, code, err);
   else if (delivery->answer)
     refuse(delivery, code, err);
   else if (to_wallet && !aod__is_nobody(entry->parent))

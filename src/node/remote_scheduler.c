@@ -57,11 +57,17 @@ static void note_outcome(posting_t *posting, int code) {
     aod_locate_learn(locator, posting->process, posting->wallet);
 }
 
+/* Nobody said that the scheduler did not take it: it, or what stands before it, fell silent. */
+static bool is_unknown(const aod_call_t *call) {
+  return call->code == AOD_OK ? call->status == 502 || call->status == 504 : call->sent;
+}
+
 static void posted(aod_call_t *call) {
   posting_t *posting = (posting_t *)call;
   aod_post_t *post = posting->post;
   aod_error_t err;
   int code = aod__remote_outcome(call, "scheduler", &err);
+  post->unknown = is_unknown(call);
   if (code == AOD_OK && !read_posted(call, post))
     code = aod_fail(&err, AOD_EUNAVAILABLE, "the scheduler's answer has no id");
   /* An item's id is known without being told; the reference does not tell that of an assignment

@@ -40,6 +40,7 @@ typedef struct {
   int posts, results;               /* asked for so far */
   int failing_post, failing_result; /* the one of that number fails, with `failure` */
   int failure;
+  bool answer_lost;            /* what fails has had its effect */
   int ticks, evaluated, pages; /* cron messages that are due, evaluated, asked for */
   int failing_page;
   const char *tick_format; /* a node with the target's id and, twice, the tick's number */
@@ -177,6 +178,8 @@ static inline void fake_post(void *context, aod_post_t *post) {
   pthread_mutex_lock(&fake->lock);
   fake_step();
   if (++fake->posts == fake->failing_post) {
+    post->unknown = fake->answer_lost;
+    if (fake->answer_lost) aod_assert(fake_post_item(post, &answer->error) == AOD_OK);
     answer->code = aod_fail(&answer->error, fake->failure, "the scheduler cannot");
     memcpy(post->id, fake->records[fake->count - 1].id, 32); /* what exists, for AOD_EEXISTS */
   } else if (post->raw.len)

@@ -228,6 +228,7 @@ static void slow_answers_end_in_time(void **state) {
   aod_call_t call = {.url = url_of("/wait"), .timeout_ms = 100};
   int64_t began_us = aod_clock_monotonic_us();
   check_failure(&call, AOD_EUNAVAILABLE, "timed out");
+  assert_true(call.sent);
   assert_true(aod_clock_monotonic_us() - began_us < 20 * 1000000);
 }
 
@@ -241,6 +242,7 @@ static void nobody_listens(void **state) {
   snprintf(url, sizeof url, "http://127.0.0.1:%d/", port);
   aod_call_t call = {.url = url};
   check_failure(&call, AOD_EUNAVAILABLE, url);
+  assert_false(call.sent);
 }
 
 static void wrong_urls(void **state) {

@@ -39,6 +39,25 @@ static void what_the_scheduler_refuses_is_answered_and_forgotten(void **state) {
   assert_int_equal(fake->count, 2);
 }
 
+static void what_the_scheduler_may_have_taken_is_carried_on(void **state) {
+  (void)state;
+  rule("begin", result_of(message_to(pong.id, "x"), "", ""));
+  fake->failing_post = 1;
+  fake->failure = AOD_EUNAVAILABLE;
+  fake->answer_lost = true;
+  aod_slice_t raw = message_item(user, ping.id, "begin");
+  post(raw);
+  assert_int_equal(call.status, 503);
+  assert_int_equal(fake->count, 3);
+  post(raw);
+  assert_int_equal(call.status, 400);
+  check_contains((const char *)call.body.ptr, "has this item already and carries it on");
+  fake_wait(4); /* what it emitted */
+  drain();
+  assert_int_equal(fake->count, 4);
+  assert_int_equal(outbox().count, 0);
+}
+
 static void an_item_sent_again_is_refused(void **state) {
   (void)state;
   aod_slice_t raw = message_item(user, ping.id, "x");
@@ -455,6 +474,7 @@ int main(void) {
       MU_TEST(a_crash_at_any_step_neither_loses_nor_doubles_anything),
       MU_TEST(an_item_is_scheduled_before_it_is_answered),
       MU_TEST(what_the_scheduler_refuses_is_answered_and_forgotten),
+      MU_TEST(what_the_scheduler_may_have_taken_is_carried_on),
       MU_TEST(an_item_sent_again_is_refused),
       MU_TEST(an_item_still_on_its_way_is_not_taken_twice),
       MU_TEST(a_clients_assignment_is_answered_with_its_id),
