@@ -9,7 +9,7 @@
 
 typedef struct {
   const char *host, *data, *wallet, *ports_file, *upload, *upload_bundles, *compile;
-  int64_t port_base, memory_bytes;
+  int64_t port_base, memory_bytes, process_bytes;
   bool allow_push, metrics;
   aod_option_list_t modules;
 } dev_options_t;
@@ -35,6 +35,8 @@ static const aod_option_t options_table[] = {
     {"--memory", AOD_OPTION_SIZE, FIELD(memory_bytes), "SIZE",
      "for all processes; the longest unused leave it (default: half of the machine's)", 1 << 20,
      INT64_MAX},
+    {"--process-memory", AOD_OPTION_SIZE, FIELD(process_bytes), "SIZE",
+     "that one process may have; growing beyond it fails (default: 4G)", 1 << 16, INT64_MAX},
     AOD_COMPILE_OPTION(dev_options_t),
     {"--allow-push", AOD_OPTION_FLAG, FIELD(allow_push), NULL,
      "let anybody have a message of a result pushed again: POST /push/ID/NUMBER", 0, 0},
@@ -86,6 +88,7 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
                                            .data_dir = options->data,
                                            .wallet = options->wallet,
                                            .memory_bytes = (uint64_t)options->memory_bytes,
+                                           .process_bytes = (uint64_t)options->process_bytes,
                                            .push = options->allow_push,
                                            .metrics = options->metrics,
                                            .upload_url = options->upload,

@@ -13,6 +13,7 @@ enum { DIFFERENCES_MAX = 100 };
 
 typedef struct {
   const char *data, *to;
+  int64_t process_bytes;
   bool json;
 } replay_options_t;
 
@@ -159,7 +160,8 @@ static int run_replay(void *target, const aod_option_list_t *words, aod_error_t 
   if (!options->data) return aod_fail(err, AOD_EUSAGE, "say where its log is: --data DIR");
   if (options->to && !aod_slice_to_u64(aod_text(options->to), &nonce))
     return aod_fail(err, AOD_EUSAGE, "--to needs a nonce, not \"%s\"", options->to);
-  int code = aod_offline_open(&offline, options->data, true, NULL, err);
+  int code =
+      aod_offline_open(&offline, options->data, (uint64_t)options->process_bytes, true, NULL, err);
   if (code == AOD_OK) code = show(&replay, options->to ? &nonce : NULL, err);
   if (code == AOD_OK) code = evaluate(&replay, err);
   if (code == AOD_OK) code = compare(&replay, err);
@@ -178,6 +180,8 @@ static const aod_option_t options_table[] = {
     {"--data", AOD_OPTION_TEXT, FIELD(data), "DIR", "the data folder", 0, 0},
     {"--to", AOD_OPTION_TEXT, FIELD(to), "N",
      "up to the record with this nonce (default: all that are scheduled)", 0, 0},
+    {"--process-memory", AOD_OPTION_SIZE, FIELD(process_bytes), "SIZE",
+     "that one process may have, as where it ran (default: 4G)", 1 << 16, INT64_MAX},
     {"--json", AOD_OPTION_FLAG, FIELD(json), NULL, "tell all differences, as JSON", 0, 0},
     {NULL, 0, 0, NULL, NULL, 0, 0},
 };

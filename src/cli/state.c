@@ -16,6 +16,7 @@ enum { PAGE_BYTES = 4096 };
 
 typedef struct {
   const char *data, *at, *diff, *wallet;
+  int64_t process_bytes;
   bool json, checkpoint;
 } state_options_t;
 
@@ -149,7 +150,9 @@ static int look_at_both(aod_offline_t *offline, const state_options_t *options,
   uint64_t at = 0, diff = 0;
   int code = read_nonce("--at", options->at, &at, err);
   if (code == AOD_OK) code = read_nonce("--diff", options->diff, &diff, err);
-  if (code == AOD_OK) code = aod_offline_open(offline, options->data, false, NULL, err);
+  if (code == AOD_OK)
+    code = aod_offline_open(offline, options->data, (uint64_t)options->process_bytes, false, NULL,
+                            err);
   if (code == AOD_OK && !options->at) {
     code = aod_offline_show(offline, process, NULL, err);
     at = offline->last_nonce;
@@ -192,7 +195,9 @@ static int make_checkpoint(const state_options_t *options, const uint8_t process
   aod_signer_t *signer = NULL;
   uint8_t id[32];
   int code = aod_unit_wallet_load(options->wallet, &signer, err);
-  if (code == AOD_OK) code = aod_offline_open(&offline, options->data, false, signer, err);
+  if (code == AOD_OK)
+    code = aod_offline_open(&offline, options->data, (uint64_t)options->process_bytes, false,
+                            signer, err);
   if (code == AOD_OK) code = aod_offline_show(&offline, process, NULL, err);
   if (code == AOD_OK) code = aod_cu_checkpoint(offline.cu, process, id, err);
   if (code == AOD_OK) tell_checkpoint(&offline, id, options->json);
@@ -226,6 +231,8 @@ static const aod_option_t options_table[] = {
      0, 0},
     {"--wallet", AOD_OPTION_TEXT, FIELD(wallet), "FILE",
      "JWK that signs it (default: the test wallet that everybody knows)", 0, 0},
+    {"--process-memory", AOD_OPTION_SIZE, FIELD(process_bytes), "SIZE",
+     "that one process may have, as where it ran (default: 4G)", 1 << 16, INT64_MAX},
     {"--json", AOD_OPTION_FLAG, FIELD(json), NULL, "tell it as JSON", 0, 0},
     {NULL, 0, 0, NULL, NULL, 0, 0},
 };

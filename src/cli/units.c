@@ -54,6 +54,8 @@ const aod_option_t aod_units_options[] = {
      "for processes of the compute unit; the longest unused leave it (default: half of the "
      "machine's)",
      1 << 20, INT64_MAX},
+    {"--process-memory", AOD_OPTION_SIZE, FIELD(process_bytes), "SIZE",
+     "that one process may have; growing beyond it fails (default: 4G)", 1 << 16, INT64_MAX},
     {"--no-weavedrive", AOD_OPTION_FLAG, FIELD(no_weavedrive), NULL,
      "the compute unit refuses modules with the tag Extension: WeaveDrive", 0, 0},
     {"--checkpoints", AOD_OPTION_FLAG, FIELD(checkpoints), NULL,
@@ -136,6 +138,7 @@ static int run(const aod_units_options_t *options, int64_t started_us, aod_error
                                            .modules = options->modules.values,
                                            .module_count = options->modules.count,
                                            .memory_bytes = (uint64_t)options->memory_bytes,
+                                           .process_bytes = (uint64_t)options->process_bytes,
                                            .no_weavedrive = options->no_weavedrive,
                                            .checkpoints = options->checkpoints,
                                            .trusted = options->trusted.values,

@@ -6,8 +6,8 @@
 
 typedef struct {
   const char *config, *units, *data, *host, *wallet, *ports_file;
-  int64_t ports[5], port; /* AOD_PORT_NONE: not given */
-  int64_t memory_bytes;   /* 0: not given */
+  int64_t ports[5], port;              /* AOD_PORT_NONE: not given */
+  int64_t memory_bytes, process_bytes; /* 0: not given */
   bool no_weavedrive, checkpoints;
   aod_option_list_t trusted, ignored; /* of checkpoints */
   aod_option_list_t gateway_urls, modules, restricted, allowed, allowed_owners;

@@ -49,6 +49,7 @@ static aod_cu_t *allocate(const aod_cu_options_t *options) {
   cu->snapshot_us = 1000 * (options->snapshot_ms ? options->snapshot_ms : SNAPSHOT_MS);
   cu->snapshot_at_close = options->snapshot_at_close;
   cu->memory_bytes = options->memory_bytes;
+  cu->process_bytes = options->process_bytes ? options->process_bytes : AOD_CU_PROCESS_BYTES;
   cu->resident_max = aod__budget_processes();
   cu->no_extensions = options->no_extensions;
   cu->answers = options->answers;

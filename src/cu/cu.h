@@ -27,6 +27,9 @@ typedef struct {
   aod_cu_list_t allowed_owners; /* no processes of others may */
 } aod_cu_access_t;
 
+/* All that 32 bits can address. */
+#define AOD_CU_PROCESS_BYTES (UINT64_C(4) << 30)
+
 typedef struct {
   const char *results_path; /* the database file */
   const char
@@ -36,7 +39,10 @@ typedef struct {
   uint64_t snapshot_messages;
   int64_t snapshot_ms;
   uint64_t memory_bytes; /* that all processes may take; the longest unused leave. 0: no limit */
-  bool no_extensions;    /* refuse modules that ask for WeaveDrive by a tag */
+  /* That the linear memory of one process may grow to, whatever its module says. Results depend on
+   * it, like on a limit of the process's own. 0: AOD_CU_PROCESS_BYTES. */
+  uint64_t process_bytes;
+  bool no_extensions; /* refuse modules that ask for WeaveDrive by a tag */
   /* For an evaluation once more: drives answer what they answered then. NULL: what is kept in the
    * unit's own database. Must outlive the unit. */
   aod_results_t *answers;

@@ -21,6 +21,7 @@ struct aod_cu {
   int64_t snapshot_us;        /* or after so much work */
   bool snapshot_at_close;
   uint64_t memory_bytes;  /* the budget, 0: none */
+  uint64_t process_bytes; /* cap on the memory of one process */
   aod_results_t *answers; /* of drives, to earlier evaluations; NULL: in `results` */
   bool no_extensions;
   const aod_signer_t *signer; /* of checkpoints; NULL: none are made */

@@ -130,6 +130,7 @@ static int open_instance(aod_process_t *process, const aod_item_t *module_item,
     return has_label ? aod_error_prefix(err, "module %.*s", AOD_ARG(module_id)) : code;
   bool has_drive = terms->needs_drive || terms->extended;
   aod_instance_options_t options = {.compute_limit = terms->compute_limit,
+                                    .memory_cap_bytes = process->cu->process_bytes,
                                     .drive = has_drive ? &process->drive : NULL};
   if (aod__snapshot_restore(process, &options, target)) return AOD_OK;
   code = aod__checkpoint_restore(process, &options, target, err);

@@ -400,6 +400,7 @@ static int open_computer(aod_network_t *network, aod_error_t *err) {
                               .snapshots_path = path_in_data(network, "snapshots.db"),
                               .snapshot_at_close = !network->home.temporary,
                               .memory_bytes = memory_budget(&network->options),
+                              .process_bytes = network->options.process_bytes,
                               .no_extensions = network->options.no_weavedrive,
                               .signer = network->signer,
                               .checkpoints = network->options.checkpoints,

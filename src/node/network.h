@@ -22,6 +22,7 @@ typedef struct {
   int64_t ports[AOD_PORTS];   /* 0: a free one; AOD_PORT_NONE: the unit is not here */
   aod_tiers_t tiers;          /* of modules that the compute unit's cache does not have */
   uint64_t memory_bytes;      /* for the processes of the compute unit; 0: half of the machine's */
+  uint64_t process_bytes;     /* that one of them may have; 0: AOD_CU_PROCESS_BYTES */
   const char *data_dir;       /* NULL: a temporary folder, removed by close */
   const char *wallet;         /* JWK file of the units' wallet; NULL: the well-known test wallet */
   const char *const *modules; /* files to offer besides the known ones */

@@ -110,10 +110,11 @@ static int make_scratch(aod_offline_t *offline, aod_error_t *err) {
   return aod_fail(err, AOD_EIO, "cannot make a folder in /tmp");
 }
 
-static int open_cu(aod_offline_t *offline, bool anew, const aod_signer_t *signer,
-                   aod_error_t *err) {
+static int open_cu(aod_offline_t *offline, uint64_t process_bytes, bool anew,
+                   const aod_signer_t *signer, aod_error_t *err) {
   aod_cu_options_t options = {.results_path = path_in(offline, "cu.db"),
                               .snapshots_path = path_in(offline, "snapshots.db"),
+                              .process_bytes = process_bytes,
                               .vm = offline->vm,
                               .scheduler = &offline->scheduler,
                               .gateway = &offline->gateway,
@@ -131,13 +132,13 @@ static int open_cu(aod_offline_t *offline, bool anew, const aod_signer_t *signer
   return code == AOD_OK ? aod_cu_open(&offline->cu, &options, err) : code;
 }
 
-int aod_offline_open(aod_offline_t *offline, const char *dir, bool anew, const aod_signer_t *signer,
-                     aod_error_t *err) {
+int aod_offline_open(aod_offline_t *offline, const char *dir, uint64_t process_bytes, bool anew,
+                     const aod_signer_t *signer, aod_error_t *err) {
   *offline = AOD_OFFLINE_NONE;
   int code = take_dir(offline, dir, err);
   if (code == AOD_OK) code = open_stores(offline, err);
   if (code == AOD_OK) code = open_vm(offline, err);
-  if (code == AOD_OK) code = open_cu(offline, anew, signer, err);
+  if (code == AOD_OK) code = open_cu(offline, process_bytes, anew, signer, err);
   return code;
 }
 

@@ -29,12 +29,13 @@ typedef struct {
 
 #define AOD_OFFLINE_NONE ((aod_offline_t){.home = AOD_HOME_NONE})
 
-/* anew: the unit begins with nothing, in a folder that close removes; else it goes on with the
+/* process_bytes: as the node has it, else results differ; 0: the default.
+ * anew: the unit begins with nothing, in a folder that close removes; else it goes on with the
  * folder's own results and snapshots. `signer` signs checkpoints, NULL: none are made; it must
  * outlive the folder. Close it also after a failure. AOD_EUNAVAILABLE while a node
  * runs, AOD_ENOTFOUND when it is no data folder, AOD_EUNSUPPORTED when it lacks a unit. */
-int aod_offline_open(aod_offline_t *offline, const char *dir, bool anew, const aod_signer_t *signer,
-                     aod_error_t *err);
+int aod_offline_open(aod_offline_t *offline, const char *dir, uint64_t process_bytes, bool anew,
+                     const aod_signer_t *signer, aod_error_t *err);
 void aod_offline_close(aod_offline_t *offline);
 
 /* Show the schedule of a process up to a nonce (NULL: all of it) and its time. AOD_ENOTFOUND. */

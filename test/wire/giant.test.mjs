@@ -58,7 +58,7 @@ for (const [name, { wide, pages, stride, bytes }] of Object.entries(cases)) {
     const total = regions.reduce((sum, [from, to]) => sum + to - from, 0)
     const { wasm, wordFor } = makeActor({ wide, pages, regions })
     const data = temporaryFolder()
-    const args = ['--memory', '1M'] // whoever is not asked for leaves memory
+    const args = ['--memory', '1M', '--process-memory', String(pages * PAGE)] // whoever is not asked for leaves memory
     let net = await startNetwork({ data, args })
     try {
       const began = Date.now()

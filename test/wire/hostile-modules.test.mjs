@@ -298,13 +298,13 @@ describe('modules', () => {
 
 describe('a network', () => {
   let net
-  before(async () => { net = await startNetwork({}) })
+  before(async () => { net = await startNetwork({ args: ['--process-memory', String(MEMORY_PAGES * 65536)] }) })
   after(() => net?.stop())
 
   test('a process goes on after whatever a message does', async () => {
     const cases = { ...loops, ...memories, ...traps, ...answers }
     const actions = Object.fromEntries(Object.entries(cases).map(([what, [code]]) => [what, code]))
-    const { wasm, wordFor } = actor({ memory: '2 100', declarations, actions, wide: true })
+    const { wasm, wordFor } = actor({ memory: '2 1000000', declarations, actions, wide: true })
     const module = await uploadModule(net, formatOf(true), wasm)
     const process = await spawnProcess(net, { module, tags: [tag('Compute-Limit', String(COMPUTE_LIMIT))] })
     for (const [what, [, expected]] of Object.entries(cases)) {
@@ -322,7 +322,14 @@ describe('a network', () => {
     const { status, text } = await request(`${net.cu}/result/${process}?process-id=${process}`)
     assert.ok(status >= 400, text)
     assert.match(text, /env\.fork/)
-    const other = await spawnProcess(net, { module: net.module32 })
-    assert.equal((await resultOf(net, other, other)).Error, undefined)
+    const other = await spawnProcess(net, { module: await uploadModule(net, formatOf(true), assemble(frame(good))) })
+    assert.equal((await resultOf(net, other, other)).Output, answer)
+  })
+
+  test('a module that begins larger than a process may be', async () => {
+    const process = await spawnProcess(net, { module: net.module32 })
+    const { status, text } = await request(`${net.cu}/result/${process}?process-id=${process}`)
+    assert.equal(status, 413)
+    assert.match(text, /a memory of \d+ bytes is more than the 4194304 bytes that it may have/)
   })
 })
