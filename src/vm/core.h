@@ -90,13 +90,6 @@ int aod_core_state_read(aod_core_t *core, aod_slice_t bytes, aod_error_t *err);
 int aod_core_memory_limits(const aod_wasm_module_t *module, uint64_t cap_bytes, uint64_t *min_bytes,
                            uint64_t *max_bytes, uint32_t *address_bits, aod_error_t *err);
 
-/* What is not linear memory, as bytes that do not depend on addresses (core_state.c). Only of cores
- * whose references are to their own functions. Reading commits; AOD_EINPUT for bytes that do not
- * fit the core, of which some may have been taken then. */
-bool aod_core_state_changed(const aod_core_t *core); /* since the last commit */
-void aod_core_state_write(const aod_core_t *core, aod_buf_t *bytes);
-int aod_core_state_read(aod_core_t *core, aod_slice_t bytes, aod_error_t *err);
-
 /* The functions that native code calls; used by aod_core_open. */
 extern const aod_wasm_runtime_t aod__runtime;
 
