@@ -9,6 +9,7 @@
 
 typedef struct {
   const char *host, *data, *wallet, *ports_file, *upload, *upload_bundles, *compile;
+  const char *unit_wallets[AOD_PORTS];
   int64_t port_base, memory_bytes, process_bytes;
   bool allow_push, metrics;
   aod_option_list_t modules;
@@ -25,6 +26,7 @@ static const aod_option_t options_table[] = {
      0, 0},
     {"--wallet", AOD_OPTION_TEXT, FIELD(wallet), "FILE",
      "JWK of the units' wallet (default: a test wallet that everybody knows)", 0, 0},
+    AOD_UNIT_WALLET_OPTIONS(dev_options_t),
     {"--module", AOD_OPTION_LIST, FIELD(modules), "FILE",
      "offer this Wasm module too; may be given several times", 0, 0},
     {"--upload", AOD_OPTION_TEXT, FIELD(upload), "URL",
@@ -87,6 +89,7 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
   aod_network_options_t network_options = {.host = options->host,
                                            .data_dir = options->data,
                                            .wallet = options->wallet,
+                                           .unit_wallets = options->unit_wallets,
                                            .memory_bytes = (uint64_t)options->memory_bytes,
                                            .process_bytes = (uint64_t)options->process_bytes,
                                            .push = options->allow_push,

@@ -4,6 +4,17 @@
 
 #include "node/network.h"
 
+/* Rows for the wallets of single units, in the member unit_wallets of an options struct. */
+#define AOD_UNIT_WALLET_OPTIONS(type)                                                              \
+  AOD_UNIT_WALLET_OPTION(type, AOD_PORT_MU, "mu", "messenger"),                                    \
+      AOD_UNIT_WALLET_OPTION(type, AOD_PORT_SU, "su", "scheduler"),                                \
+      AOD_UNIT_WALLET_OPTION(type, AOD_PORT_CU, "cu", "compute unit")
+#define AOD_UNIT_WALLET_OPTION(type, unit, name, words)                                            \
+  {                                                                                                \
+    "--" name "-wallet", AOD_OPTION_TEXT, offsetof(type, unit_wallets[unit]), "FILE",              \
+        "JWK of the " words "'s own wallet (default: that of --wallet)", 0, 0                      \
+  }
+
 /* Before any thread is started, which inherits it: hold SIGINT and SIGTERM back, and allow as many
  * descriptors as the system permits. */
 void aod_serve_prepare(void);

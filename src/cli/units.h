@@ -10,6 +10,7 @@ typedef struct {
   int64_t memory_bytes, process_bytes; /* 0: not given */
   bool no_weavedrive, checkpoints;
   aod_option_list_t trusted, ignored; /* of checkpoints */
+  const char *unit_wallets[5];
   aod_option_list_t gateway_urls, modules, restricted, allowed, allowed_owners;
   const char *scheduler_url, *computer_url, *announce_url, *upload, *upload_bundles, *compile;
   bool allow_push, metrics;

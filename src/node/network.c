@@ -40,7 +40,8 @@ struct aod_network {
   aod_network_info_t info;
   aod_home_t home;
   int listen_fds[AOD_PORTS];
-  aod_signer_t *signer;
+  aod_signer_t *signer;             /* the units' */
+  aod_signer_t *signers[AOD_PORTS]; /* each unit's: the same, or one of its own */
   aod_ar_t *ar;
   aod_direct_t direct;
   aod_client_t *client; /* where a neighbour runs elsewhere */
@@ -94,14 +95,38 @@ static int take_data_dir(aod_network_t *network, aod_error_t *err) {
   return code;
 }
 
-static int load_wallet(aod_network_t *network, aod_error_t *err) {
-  int code = aod_unit_wallet_load(network->options.wallet, &network->signer, err);
-  if (code != AOD_OK) return code;
+static const char *address_of(const aod_signer_t *signer, aod_arena_t *arena) {
   uint8_t address[32];
-  aod_signer_address(network->signer, address);
-  aod_id_encode(address, network->info.address);
-  aod_owner_ao_address(aod_signer_owner(network->signer), network->info.authority);
+  char *text = aod_arena_alloc(arena, AOD_ID_CHARS + 1);
+  aod_signer_address(signer, address);
+  aod_id_encode(address, text);
+  return text;
+}
+
+static bool has_own_wallet(const aod_network_t *network, aod_port_t unit) {
+  const char *const *wallets = network->options.unit_wallets;
+  return wallets && wallets[unit];
+}
+
+static int load_wallets(aod_network_t *network, aod_error_t *err) {
+  const aod_network_options_t *given = &network->options;
+  int code = aod_unit_wallet_load(given->wallet, &network->signer, err);
+  for (int i = 0; i < AOD_PORTS && code == AOD_OK; i++) {
+    network->signers[i] = network->signer;
+    if (has_own_wallet(network, i))
+      code = aod_unit_wallet_load(given->unit_wallets[i], &network->signers[i], err);
+  }
+  if (code != AOD_OK) return code;
+  const char *scheduler = address_of(network->signers[AOD_PORT_SU], &network->arena);
+  snprintf(network->info.address, sizeof network->info.address, "%s", scheduler);
+  aod_owner_ao_address(aod_signer_owner(network->signers[AOD_PORT_MU]), network->info.authority);
   return AOD_OK;
+}
+
+static void free_wallets(aod_network_t *network) {
+  for (int i = 0; i < AOD_PORTS; i++)
+    if (network->signers[i] != network->signer) aod_signer_free(network->signers[i]);
+  aod_signer_free(network->signer);
 }
 
 static int write_accounts(aod_network_t *network, aod_error_t *err) {
@@ -257,7 +282,7 @@ static int announce_scheduler(aod_network_t *network, aod_error_t *err) {
                       {AOD_TEXT("Time-To-Live"), aod_text(ttl)}};
   aod_item_fields_t fields = {.tags = {tags, sizeof tags / sizeof *tags}, .data = AOD_TEXT(" ")};
   aod_buf_t raw = {0};
-  int code = aod_item_sign(&fields, network->signer, &raw, NULL, err);
+  int code = aod_item_sign(&fields, network->signers[AOD_PORT_SU], &raw, NULL, err);
   aod_slice_t item = aod_buf_slice(&raw);
   bool only_here = !network->options.announce_url; /* an address that means nothing elsewhere */
   if (code == AOD_OK && only_here) code = aod_ar_put_item(network->ar, item, err);
@@ -363,7 +388,7 @@ static int open_neighbours(aod_network_t *network, aod_error_t *err) {
 static int open_scheduler(aod_network_t *network, aod_error_t *err) {
   if (!is_here(network, AOD_PORT_SU)) return AOD_OK;
   aod_su_options_t options = {.schedule_path = path_in_data(network, "su.db"),
-                              .signer = network->signer,
+                              .signer = network->signers[AOD_PORT_SU],
                               .gateway = &network->gateway,
                               .metrics = network->options.metrics};
   int code = aod_su_open(&network->su, &options, err);
@@ -390,7 +415,8 @@ static aod_cu_list_t trusted_addresses(aod_network_t *network) {
   const char **list = aod_arena_alloc(&network->arena, (given->trusted_count + 1) * sizeof *list);
   size_t count = 0;
   for (; count < given->trusted_count; count++) list[count] = given->trusted[count];
-  if (given->wallet || network->ar) list[count++] = network->info.address;
+  bool own = given->wallet || has_own_wallet(network, AOD_PORT_CU) || network->ar;
+  if (own) list[count++] = address_of(network->signers[AOD_PORT_CU], &network->arena);
   return (aod_cu_list_t){list, count};
 }
 
@@ -402,7 +428,7 @@ static int open_computer(aod_network_t *network, aod_error_t *err) {
                               .memory_bytes = memory_budget(&network->options),
                               .process_bytes = network->options.process_bytes,
                               .no_extensions = network->options.no_weavedrive,
-                              .signer = network->signer,
+                              .signer = network->signers[AOD_PORT_CU],
                               .checkpoints = network->options.checkpoints,
                               .trusted = trusted_addresses(network),
                               .ignored = {network->options.ignored, network->options.ignored_count},
@@ -410,7 +436,7 @@ static int open_computer(aod_network_t *network, aod_error_t *err) {
                               .scheduler = network->scheduler,
                               .gateway = &network->gateway,
                               .access = access_lists(&network->options)};
-  aod_signer_address(network->signer, options.address);
+  aod_signer_address(network->signers[AOD_PORT_CU], options.address);
   int code = aod_cu_open(&network->cu, &options, err);
   if (code == AOD_OK) network->computer = aod_cu_computer(network->cu);
   return code;
@@ -419,7 +445,7 @@ static int open_computer(aod_network_t *network, aod_error_t *err) {
 static int open_messenger(aod_network_t *network, aod_error_t *err) {
   if (!is_here(network, AOD_PORT_MU)) return AOD_OK;
   aod_mu_options_t options = {.outbox_path = path_in_data(network, "mu.db"),
-                              .signer = network->signer,
+                              .signer = network->signers[AOD_PORT_MU],
                               .scheduler = network->scheduler,
                               .computer = network->computer,
                               .gateway = &network->gateway,
@@ -452,7 +478,7 @@ static int open_servers(aod_network_t *network, aod_error_t *err) {
 
 static int open_all(aod_network_t *network, aod_error_t *err) {
   static int (*const steps[])(aod_network_t *, aod_error_t *) = {
-      listen_all,    take_data_dir,  load_wallet,   write_accounts,  open_vm,
+      listen_all,    take_data_dir,  load_wallets,  write_accounts,  open_vm,
       open_uploader, open_gateway,   offer_modules, open_neighbours, open_scheduler,
       open_computer, open_messenger, open_servers};
   for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -496,7 +522,7 @@ void aod_network_close(aod_network_t *network) {
   aod_uploader_close(network->direct.uploader);
   aod_ar_close(network->ar);
   if (network->vm) aod_vm_close(network->vm);
-  aod_signer_free(network->signer);
+  free_wallets(network);
   for (int i = 0; i < AOD_PORTS; i++)
     if (network->listen_fds[i] >= 0) close(network->listen_fds[i]);
   aod_home_release(&network->home);

@@ -19,13 +19,15 @@ enum { AOD_BLOCK_MS = 5000 };
 
 typedef struct {
   const char *host;
-  int64_t ports[AOD_PORTS];   /* 0: a free one; AOD_PORT_NONE: the unit is not here */
-  aod_tiers_t tiers;          /* of modules that the compute unit's cache does not have */
-  uint64_t memory_bytes;      /* for the processes of the compute unit; 0: half of the machine's */
-  uint64_t process_bytes;     /* that one of them may have; 0: AOD_CU_PROCESS_BYTES */
-  const char *data_dir;       /* NULL: a temporary folder, removed by close */
-  const char *wallet;         /* JWK file of the units' wallet; NULL: the well-known test wallet */
-  const char *const *modules; /* files to offer besides the known ones */
+  int64_t ports[AOD_PORTS]; /* 0: a free one; AOD_PORT_NONE: the unit is not here */
+  aod_tiers_t tiers;        /* of modules that the compute unit's cache does not have */
+  uint64_t memory_bytes;    /* for the processes of the compute unit; 0: half of the machine's */
+  uint64_t process_bytes;   /* that one of them may have; 0: AOD_CU_PROCESS_BYTES */
+  const char *data_dir;     /* NULL: a temporary folder, removed by close */
+  const char *wallet;       /* JWK file of the units' wallet; NULL: the well-known test wallet */
+  const char *const *unit_wallets; /* AOD_PORTS of them, of the units that have one of their own,
+                                    * the others NULL; NULL: nobody has */
+  const char *const *modules;      /* files to offer besides the known ones */
   size_t module_count;
   const char *upload_url;  /* a bundler that gets every record too; NULL: nobody */
   const char *bundles_url; /* a gateway that gets them in bundles of our own, which the units'
@@ -68,7 +70,7 @@ typedef struct {
 /* What a user must know of a running network; strings live as long as the network. */
 typedef struct {
   char *urls[AOD_PORTS]; /* NULL: not here */
-  char address[44];      /* of the units' wallet, under which the scheduler is looked up */
+  char address[44];      /* of the scheduler's wallet, under which it is looked up */
   char authority[44]; /* what the messages that the messenger signs are from: the same address, but
                        * of a secp256k1 wallet what AO calls it */
   const char *data_dir;

@@ -52,3 +52,25 @@ for (const [kind, type] of Object.entries(types)) {
     }
   })
 }
+
+test('each unit may have a wallet of its own', async () => {
+  const [common, mu, su, cu] = await Promise.all(['ed25519', 'secp256k1', 'ed25519', 'ed25519'].map(newWallet))
+  const net = await startNetwork({ args: [
+    '--wallet', common.file, '--mu-wallet', mu.file, '--su-wallet', su.file, '--cu-wallet', cu.file,
+  ] })
+  try {
+    assert.equal(net.scheduler, su.address)
+    assert.equal(net.authority, mu.aoAddress)
+    assert.equal((await request(net.su)).json.address, su.address)
+    assert.equal((await request(net.cu)).json.address, cu.address)
+    const sender = await spawnProcess(net), receiver = await spawnProcess(net)
+    await evaluate(net, sender, `Send({ Target = '${receiver}', Action = 'Greet', Data = 'hello' })`)
+    const { message, assignment } = await arrival(net, receiver, ({ data }) => data === 'hello')
+    assert.equal(message.owner.address, mu.address)
+    assert.equal(assignment.owner.address, su.address)
+    const { transactions } = await query(net, `{ transactions(owners: ["${su.address}"], tags: [{ name: "Type", values: ["Scheduler-Location"] }]) { edges { node { id } } } }`)
+    assert.equal(transactions.edges.length, 1)
+  } finally {
+    await net.stop()
+  }
+})
