@@ -218,8 +218,6 @@ static int run(void *target, const aod_option_list_t *words, aod_error_t *err) {
   if (code == AOD_OK) code = aod_vm_open(&script.vm, &options, err);
   if (code == AOD_OK) {
     code = run_script(&script, err);
-    if (code == AOD_OK)
-      aod_vm_await_compiled(script.vm); /* or every run would begin with it anew */
     aod_vm_close(script.vm);
   }
   free(cache_dir);
