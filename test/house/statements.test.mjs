@@ -18,8 +18,6 @@ const exceptions = {
   E7: 'the aos console is not driven yet',
   E8: 'the aos console is not driven yet',
   E9: 'the aos console is not driven yet',
-  U50: 'checkpoints are not written yet',
-  U51: 'checkpoints are not read yet',
   U53: 'the compute unit is never too busy yet',
   W9: 'a mode of one set-up of the reference, which ours does not have',
   W26: 'code within a module whose compilation takes minutes; to the host it is W23',

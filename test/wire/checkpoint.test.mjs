@@ -94,7 +94,7 @@ const world = async () => {
 const goesOn = /goes on from checkpoint ([\w-]{43})/
 const passedOver = (id) => new RegExp(`does not go on from checkpoint ${id}: (.*)`)
 
-test('a checkpoint has the network\'s tags, in order, and the whole memory', async () => {
+test('U50 a checkpoint has the network\'s tags, in order, and the whole memory', async () => {
   const { data, process, nodes, memory, checkpoint } = await world()
   const net = await startNetwork({ data })
   try {
@@ -122,7 +122,7 @@ test('a checkpoint has the network\'s tags, in order, and the whole memory', asy
   assert.equal((await toolJson('state', process, '--data', data, '--checkpoint')).checkpoint, checkpoint)
 })
 
-test('a unit that has lost everything goes on from it, with the same results', async () => {
+test('U51 a unit that has lost everything goes on from it, with the same results', async () => {
   const { data, process, nodes, before, checkpoint } = await world()
   forget(data, 'cu.db', 'snapshots.db')
   let net = await startNetwork({ data })
@@ -230,7 +230,7 @@ test('those of other compute units: not packed, and with nothing but what must b
   await net.stop()
 })
 
-test('a process with crons goes on behind the last of their messages', async () => {
+test('U51 a process with crons goes on behind the last of their messages', async () => {
   const data = temporaryFolder()
   let net = await startNetwork({ data })
   const process = await spawnProcess(net, {
