@@ -1,7 +1,8 @@
 // How many dry runs a second does one aos process answer, alone and while it evaluates messages? And
 // how much do they slow the messages down?
-import { heading, line, perSecond, quantile, times } from './support/report.mjs'
+import { heading, line, ms, perSecond, quantile, times } from './support/report.mjs'
 import { measureLoader } from './support/loader.mjs'
+import { processorTimeOf } from './support/processor.mjs'
 import { dryRun, messageTags, printed, resultOf, spawnProcess, tag, testWallet } from '../test/wire/support/aos.mjs'
 import { addressOf, signItem } from '../test/wire/support/items.mjs'
 import { postItem, startNetwork, temporaryFolder } from '../test/wire/support/network.mjs'
@@ -24,8 +25,8 @@ async function askOnce() {
   if (json.Error || !/^\d+$/.test(json.Output.data)) throw new Error(JSON.stringify(json))
 }
 
-// Do `each` over and over, `count` at a time, while `goesOn`; answers how often a second.
-async function rate(count, each, goesOn) {
+// Do `each` over and over, `count` at a time, while `goesOn`; answers how often, and how often a second.
+async function repeat(count, each, goesOn) {
   let done = 0
   const began = performance.now()
   const client = async () => {
@@ -35,7 +36,7 @@ async function rate(count, each, goesOn) {
     }
   }
   await Promise.all(Array.from({ length: count }, client))
-  return (done * 1000) / (performance.now() - began)
+  return { done, rate: (done * 1000) / (performance.now() - began) }
 }
 
 const forSeconds = () => {
@@ -50,17 +51,20 @@ const post = (queue) => async () => {
   await resultOf(net, target, id)
 }
 
-const alone = await rate(clients, askOnce, forSeconds())
+const before = processorTimeOf(net.pid)
+const alone = await repeat(clients, askOnce, forSeconds())
+const spent_ms = (1000 * (processorTimeOf(net.pid) - before)) / alone.done
 const queues = [await signMessages(messages), await signMessages(messages)]
-const undisturbed = await rate(2, post(queues[0]), () => queues[0].length > 0)
+const { rate: undisturbed } = await repeat(2, post(queues[0]), () => queues[0].length > 0)
 const goesOn = forSeconds()
-const [busy, disturbed] = await Promise.all([
-  rate(clients, askOnce, goesOn),
-  rate(2, post(queues[1]), () => goesOn() && queues[1].length > 0)])
+const [{ rate: busy }, { rate: disturbed }] = await Promise.all([
+  repeat(clients, askOnce, goesOn),
+  repeat(2, post(queues[1]), () => goesOn() && queues[1].length > 0)])
 await net.stop()
 
 const loader = 1000 / quantile(measureLoader(1, 50).evaluations_ms, 0.5)
-line('dry runs, the process at rest', perSecond(alone), `${times(alone, loader)} the loader's evaluations`)
+line('dry runs, the process at rest', perSecond(alone.rate), `${times(alone.rate, loader)} the loader's evaluations`)
+line('… processor time of the network for each', ms(spent_ms), `the loader takes ${ms(1000 / loader)}`)
 line('dry runs, while it evaluates messages', perSecond(busy), `${times(busy, loader)} the loader's evaluations`)
 line('messages, posted by 2 clients, beside them', perSecond(disturbed), `without dry runs ${perSecond(undisturbed)}`)
 line('ao-loader: evaluations alone, one core', perSecond(loader))
