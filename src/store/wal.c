@@ -69,7 +69,11 @@ AFTER_FLUSH(FileSize, (sqlite3_file * file, sqlite3_int64 *size), size)
 AFTER_FLUSH(Lock, (sqlite3_file * file, int level), level)
 AFTER_FLUSH(Unlock, (sqlite3_file * file, int level), level)
 AFTER_FLUSH(CheckReservedLock, (sqlite3_file * file, int *out), out)
-AFTER_FLUSH(FileControl, (sqlite3_file * file, int op, void *argument), op, argument)
+
+/* Flushes nothing: SQLite ignores what comes of hints, and with it the failure would be lost. */
+static int log_file_control(sqlite3_file *file, int op, void *argument) {
+  return log_of(file)->real->pMethods->xFileControl(log_of(file)->real, op, argument);
+}
 
 static int log_sector_size(sqlite3_file *file) {
   return log_of(file)->real->pMethods->xSectorSize(log_of(file)->real);
@@ -90,7 +94,7 @@ static const sqlite3_io_methods log_methods = {.iVersion = 1,
                                                .xLock = log_Lock,
                                                .xUnlock = log_Unlock,
                                                .xCheckReservedLock = log_CheckReservedLock,
-                                               .xFileControl = log_FileControl,
+                                               .xFileControl = log_file_control,
                                                .xSectorSize = log_sector_size,
                                                .xDeviceCharacteristics = log_characteristics};
 
