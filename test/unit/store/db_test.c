@@ -128,7 +128,7 @@ static void submit_as_group(insert_t *inserts, size_t count) {
 
 static void a_failing_write_is_undone_alone(void **state) {
   (void)state;
-  insert_t group[] = {{0}, {.fails_with = AOD_EINPUT}, {0}};
+  insert_t group[] = {{.number = 0}, {.fails_with = AOD_EINPUT}, {.number = 0}};
   submit_as_group(group, 3);
   assert_int_equal(group[0].write.code, AOD_OK);
   check_fails(group[1].write.code, AOD_EINPUT, &group[1].write.error, "refused");
@@ -163,7 +163,7 @@ static void a_single_write_that_fails_undoes_itself(void **state) {
 static void what_a_failed_group_reports_is_what_the_file_holds(void **state) {
   (void)state;
   /* as SQLite itself does when the disk is full: the whole transaction is gone */
-  insert_t group[] = {{0}, {.then = "ROLLBACK"}, {0}, {0}};
+  insert_t group[] = {{.number = 0}, {.then = "ROLLBACK"}, {.number = 0}, {.number = 0}};
   submit_as_group(group, 4);
   for (int i = 0; i < 4; i++) {
     assert_int_not_equal(group[i].write.code, AOD_OK);
