@@ -1,7 +1,8 @@
 /* The budget of memory: processes that nobody asked for the longest leave memory, after a snapshot,
  * when all together take more than they may. They come back when they are asked for.
  *
- * The system limits their number as well: each takes a descriptor and a few mappings.
+ * The system limits their number as well: each takes a descriptor, or two (a spare look of dry
+ * runs), and a few mappings.
  *
  * A process is taken out by a task in its own lane, so nothing happens to one that works. */
 #include <stdlib.h>
@@ -33,8 +34,8 @@ static size_t read_maps_max(void) {
 size_t aod__budget_processes(void) {
   struct rlimit files;
   size_t most = read_maps_max() / MAPS_EACH;
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < most)
-    most = (size_t)files.rlim_cur / 2;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 3 < most)
+    most = (size_t)files.rlim_cur / 3;
   return most;
 }
 

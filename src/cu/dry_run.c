@@ -21,31 +21,37 @@ enum { TURN_MS = 50, PATIENCE_MS = 2, COPIED_BYTES_PER_MS = 2 << 20 };
 /* ---- one dry run ---- */
 
 /* A process as it was at some moment. */
-typedef struct {
+struct aod_look {
   aod_view_t *view;
   uint64_t moment, memory; /* as in aod_readers_t */
   int64_t timestamp_ms;
   uint64_t block_height;
   aod_buf_t env;
-} look_t;
+};
 
 /* What a look needs of the process does not change meanwhile. */
-static int begin_look(aod_process_t *process, look_t *look, aod_error_t *err) {
-  int code = aod_view_open(process->instance, &process->dry_drive, &look->view, err);
+static int begin_look(aod_process_t *process, aod_look_t **look_out, aod_error_t *err) {
+  aod_view_t *view;
+  int code = aod_view_open(process->instance, &process->dry_drive, &view, err);
   if (code != AOD_OK) return code;
-  aod_buf_clear(&look->env);
+  aod_look_t *look = aod_alloc(sizeof *look);
+  *look = (aod_look_t){.view = view,
+                       .moment = process->readers.moment,
+                       .memory = process->readers.memory,
+                       .timestamp_ms = process->at.timestamp_ms,
+                       .block_height = process->at.block_height};
   aod_buf_append(&look->env, aod_buf_slice(&process->env));
-  look->timestamp_ms = process->at.timestamp_ms;
-  look->block_height = process->at.block_height;
+  *look_out = look;
   return AOD_OK;
 }
 
-static void end_look(look_t *look) {
+static void end_look(aod_look_t *look) {
   aod_view_close(look->view);
   aod_buf_free(&look->env);
+  free(look);
 }
 
-static int evaluate(const look_t *look, const aod_message_t *message, aod_buf_t *answer,
+static int evaluate(const aod_look_t *look, const aod_message_t *message, aod_buf_t *answer,
                     aod_error_t *err) {
   aod_buf_t json = {0};
   aod_evaluation_t evaluation;
@@ -62,7 +68,7 @@ static int evaluate(const look_t *look, const aod_message_t *message, aod_buf_t 
   return AOD_OK;
 }
 
-static int run_on(const look_t *look, aod_dry_run_t *run, aod_error_t *err) {
+static int run_on(const aod_look_t *look, aod_dry_run_t *run, aod_error_t *err) {
   aod_arena_t arena = {0};
   aod_message_t message;
   int code =
@@ -87,6 +93,19 @@ static aod_dry_run_t *take_waiting(aod_readers_t *readers) {
   return run;
 }
 
+/* The look that is left from before, when nothing has changed, else a new one. The lock is held. */
+static int take_look(aod_process_t *process, aod_look_t **look, aod_error_t *err) {
+  *look = process->readers.spare;
+  process->readers.spare = NULL;
+  return *look ? AOD_OK : begin_look(process, look, err);
+}
+
+/* The lock is held. */
+static void drop_spare(aod_readers_t *readers) {
+  if (readers->spare) end_look(readers->spare);
+  readers->spare = NULL;
+}
+
 /* Their process has left memory: to the lane again, unless the unit is closing. */
 static void send_back(aod_process_t *process, aod_dry_run_t *run) {
   aod_cu_t *cu = process->cu;
@@ -105,7 +124,8 @@ static void send_back(aod_process_t *process, aod_dry_run_t *run) {
 
 /* Look at the process and take a first run. 1: the look has begun, 0: there is nothing to do; else
  * it has failed, for that run. */
-static int begin_turn(aod_process_t *process, look_t *look, aod_dry_run_t **run, aod_error_t *err) {
+static int begin_turn(aod_process_t *process, aod_look_t **look, aod_dry_run_t **run,
+                      aod_error_t *err) {
   aod_readers_t *readers = &process->readers;
   aod_dry_run_t *homeless = NULL;
   int code = 0;
@@ -116,10 +136,8 @@ static int begin_turn(aod_process_t *process, look_t *look, aod_dry_run_t **run,
     readers->first = NULL;
   }
   *run = take_waiting(readers);
-  if (*run) code = begin_look(process, look, err);
+  if (*run) code = take_look(process, look, err);
   if (*run && code == AOD_OK) {
-    look->moment = readers->moment;
-    look->memory = readers->memory;
     readers->views++;
     code = 1;
   }
@@ -129,7 +147,8 @@ static int begin_turn(aod_process_t *process, look_t *look, aod_dry_run_t **run,
   return code;
 }
 
-static aod_dry_run_t *next_run(aod_readers_t *readers, const look_t *look, int64_t turn_end_us) {
+static aod_dry_run_t *next_run(aod_readers_t *readers, const aod_look_t *look,
+                               int64_t turn_end_us) {
   aod_dry_run_t *run = NULL;
   pthread_mutex_lock(&readers->lock);
   if (!readers->changing && look->moment == readers->moment &&
@@ -139,19 +158,21 @@ static aod_dry_run_t *next_run(aod_readers_t *readers, const look_t *look, int64
   return run;
 }
 
-static void end_turn(aod_readers_t *readers, look_t *look) {
-  end_look(look);
+static void end_turn(aod_readers_t *readers, aod_look_t *look) {
   pthread_mutex_lock(&readers->lock);
   if (look->memory == readers->memory) readers->views--;
+  bool keep = look->moment == readers->moment && !readers->changing && !readers->spare;
+  if (keep) readers->spare = look;
   pthread_cond_broadcast(&readers->changed);
   pthread_mutex_unlock(&readers->lock);
+  if (!keep) end_look(look);
 }
 
 static void read_on(aod_task_t *task) {
   reader_t *reader = (reader_t *)task;
   aod_process_t *process = reader->process;
   aod_pool_t *pool = process->cu->read_pool;
-  look_t look = {0};
+  aod_look_t *look;
   aod_dry_run_t *run;
   aod_error_t err;
   int64_t turn_end_us = aod_clock_monotonic_us() + TURN_MS * 1000;
@@ -162,11 +183,11 @@ static void read_on(aod_task_t *task) {
   }
   if (code < 0) run->done(run, code, &err);
   while (code == 1 && run) {
-    int answered = run_on(&look, run, &err);
+    int answered = run_on(look, run, &err);
     run->done(run, answered, &err);
-    run = next_run(&process->readers, &look, turn_end_us);
+    run = next_run(&process->readers, look, turn_end_us);
   }
-  if (code == 1) end_turn(&process->readers, &look);
+  if (code == 1) end_turn(&process->readers, look);
   aod_pool_post(pool, task);
 }
 
@@ -230,6 +251,7 @@ void aod__readers_hold(aod_process_t *process, bool commits) {
   aod_readers_t *readers = &process->readers;
   pthread_mutex_lock(&readers->lock);
   readers->changing = true;
+  drop_spare(readers);
   if (commits && readers->views) await_views(process);
 }
 
@@ -246,6 +268,7 @@ void aod__readers_close(aod_process_t *process) {
   pthread_mutex_lock(&readers->lock);
   readers->open = false;
   readers->moment++;
+  drop_spare(readers);
   part(readers);
   pthread_mutex_unlock(&readers->lock);
 }
@@ -253,10 +276,11 @@ void aod__readers_close(aod_process_t *process) {
 /* ---- requests ---- */
 
 static int run_on_copy(aod_process_t *copy, aod_dry_run_t *run, aod_error_t *err) {
-  look_t look = {0};
+  aod_look_t *look;
   int code = begin_look(copy, &look, err);
-  if (code == AOD_OK) code = run_on(&look, run, err);
-  end_look(&look);
+  if (code != AOD_OK) return code;
+  code = run_on(look, run, err);
+  end_look(look);
   return code;
 }
 

@@ -51,6 +51,7 @@ struct aod_cu {
 
 typedef struct aod_process aod_process_t;
 typedef struct aod_dry_run aod_dry_run_t;
+typedef struct aod_look aod_look_t;
 
 /* How far a process has been evaluated: all that changes with a message, but for its memory. */
 typedef struct {
@@ -74,6 +75,7 @@ typedef struct {
   pthread_cond_t changed;
   aod_dry_run_t *first; /* of those that wait */
   uint32_t count;       /* readers at work, or about to */
+  aod_look_t *spare;    /* at the present moment, which nobody uses; NULL: there is none */
   uint32_t views;       /* of the present memory, which must not change under them */
   uint64_t moment;      /* counts changes of what a look shows */
   uint64_t memory;      /* counts memories; each view is of one */
