@@ -2,15 +2,16 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/options.h"
 #include "cli/command.h"
 #include "cli/compile.h"
+#include "cli/computing.h"
 #include "cli/serve.h"
 
 typedef struct {
   const char *host, *data, *wallet, *ports_file, *upload, *upload_bundles, *compile;
   const char *unit_wallets[AOD_PORTS];
-  int64_t port_base, memory_bytes, process_bytes;
+  int64_t port_base;
+  aod_computing_t computing;
   bool allow_push, metrics;
   aod_option_list_t modules;
 } dev_options_t;
@@ -34,11 +35,7 @@ static const aod_option_t options_table[] = {
     {"--upload-bundles", AOD_OPTION_TEXT, FIELD(upload_bundles), "URL",
      "send every record to this gateway too, in bundles that the units' wallet signs and pays", 0,
      0},
-    {"--memory", AOD_OPTION_SIZE, FIELD(memory_bytes), "SIZE",
-     "for all processes; the longest unused leave it (default: half of the machine's)", 1 << 20,
-     INT64_MAX},
-    {"--process-memory", AOD_OPTION_SIZE, FIELD(process_bytes), "SIZE",
-     "that one process may have; growing beyond it fails (default: 4G)", 1 << 16, INT64_MAX},
+    AOD_COMPUTING_OPTIONS(dev_options_t),
     AOD_COMPILE_OPTION(dev_options_t),
     {"--allow-push", AOD_OPTION_FLAG, FIELD(allow_push), NULL,
      "let anybody have a message of a result pushed again: POST /push/ID/NUMBER", 0, 0},
@@ -90,8 +87,6 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
                                            .data_dir = options->data,
                                            .wallet = options->wallet,
                                            .unit_wallets = options->unit_wallets,
-                                           .memory_bytes = (uint64_t)options->memory_bytes,
-                                           .process_bytes = (uint64_t)options->process_bytes,
                                            .push = options->allow_push,
                                            .metrics = options->metrics,
                                            .upload_url = options->upload,
@@ -103,6 +98,7 @@ static int run(const dev_options_t *options, int64_t started_us, aod_error_t *er
                                            .module_count = options->modules.count};
   for (int i = 0; i < AOD_PORTS; i++)
     network_options.ports[i] = options->port_base ? options->port_base + i : 0;
+  aod_computing_apply(&options->computing, &network_options);
   int code = aod_compile_option(options->compile, &network_options.tiers, err);
   if (code != AOD_OK) return code;
   return aod_serve_network(&network_options, print_banner, options->ports_file, started_us, err);

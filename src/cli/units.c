@@ -51,22 +51,7 @@ const aod_option_t aod_units_options[] = {
      "a gateway that takes it instead, in bundles that the wallet pays", 0, 0},
     {"--module", AOD_OPTION_LIST, FIELD(modules), "FILE",
      "offer this Wasm module at the gateway; may be given several times", 0, 0},
-    {"--memory", AOD_OPTION_SIZE, FIELD(memory_bytes), "SIZE",
-     "for processes of the compute unit; the longest unused leave it (default: half of the "
-     "machine's)",
-     1 << 20, INT64_MAX},
-    {"--process-memory", AOD_OPTION_SIZE, FIELD(process_bytes), "SIZE",
-     "that one process may have; growing beyond it fails (default: 4G)", 1 << 16, INT64_MAX},
-    {"--no-weavedrive", AOD_OPTION_FLAG, FIELD(no_weavedrive), NULL,
-     "the compute unit refuses modules with the tag Extension: WeaveDrive", 0, 0},
-    {"--checkpoints", AOD_OPTION_FLAG, FIELD(checkpoints), NULL,
-     "the compute unit puts the memory of processes on Arweave, each after 15 minutes of work", 0,
-     0},
-    {"--trust-checkpoints", AOD_OPTION_LIST, FIELD(trusted), "ADDRESS",
-     "it goes on from those of this compute unit too, not only its own; may be given several times",
-     0, 0},
-    {"--ignore-checkpoint", AOD_OPTION_LIST, FIELD(ignored), "ID",
-     "it does not go on from this one; may be given several times", 0, 0},
+    AOD_COMPUTING_OPTIONS(aod_units_options_t),
     {"--restrict-process", AOD_OPTION_LIST, FIELD(restricted), "ID",
      "the compute unit does not evaluate this process; may be given several times", 0, 0},
     {"--allow-process", AOD_OPTION_LIST, FIELD(allowed), "ID",
@@ -139,14 +124,6 @@ static int run(const aod_units_options_t *options, int64_t started_us, aod_error
                                            .unit_wallets = options->unit_wallets,
                                            .modules = options->modules.values,
                                            .module_count = options->modules.count,
-                                           .memory_bytes = (uint64_t)options->memory_bytes,
-                                           .process_bytes = (uint64_t)options->process_bytes,
-                                           .no_weavedrive = options->no_weavedrive,
-                                           .checkpoints = options->checkpoints,
-                                           .trusted = options->trusted.values,
-                                           .trusted_count = options->trusted.count,
-                                           .ignored = options->ignored.values,
-                                           .ignored_count = options->ignored.count,
                                            .push = options->allow_push,
                                            .metrics = options->metrics,
                                            .upload_url = options->upload,
@@ -162,6 +139,7 @@ static int run(const aod_units_options_t *options, int64_t started_us, aod_error
                                            .allowed_count = options->allowed.count,
                                            .allowed_owners = options->allowed_owners.values,
                                            .allowed_owner_count = options->allowed_owners.count};
+  aod_computing_apply(&options->computing, &network_options);
   int code = choose_ports(options, network_options.ports, err);
   if (code == AOD_OK) code = aod_compile_option(options->compile, &network_options.tiers, err);
   if (code != AOD_OK) return code;

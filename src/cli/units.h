@@ -2,14 +2,12 @@
 #ifndef AOD_CLI_UNITS_H
 #define AOD_CLI_UNITS_H
 
-#include "base/options.h"
+#include "cli/computing.h"
 
 typedef struct {
   const char *config, *units, *data, *host, *wallet, *ports_file;
-  int64_t ports[5], port;              /* AOD_PORT_NONE: not given */
-  int64_t memory_bytes, process_bytes; /* 0: not given */
-  bool no_weavedrive, checkpoints;
-  aod_option_list_t trusted, ignored; /* of checkpoints */
+  int64_t ports[5], port; /* AOD_PORT_NONE: not given */
+  aod_computing_t computing;
   const char *unit_wallets[5];
   aod_option_list_t gateway_urls, modules, restricted, allowed, allowed_owners;
   const char *scheduler_url, *computer_url, *announce_url, *upload, *upload_bundles, *compile;

@@ -72,6 +72,7 @@ int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *er
     return code;
   }
   pthread_mutex_init(&cu->lock, NULL);
+  aod__busy_open(&cu->busy, options->busy_ms);
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   cu->readers_max = cores > 0 ? (uint32_t)cores : 1;
   cu->pool = aod_pool_open("cu-evaluate", (int)cu->readers_max + SPARE_SLOTS);
@@ -92,6 +93,7 @@ void aod_cu_close(aod_cu_t *cu) {
   pthread_mutex_unlock(&cu->lock);
   aod_pool_close(cu->pool);
   aod_pool_close(cu->read_pool);
+  aod__busy_close(&cu->busy);
   if (cu->snapshot_at_close) aod_idmap_each(&cu->processes, take_last, NULL);
   aod__process_free_all(cu);
   aod_results_close(cu->results);

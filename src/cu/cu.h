@@ -42,6 +42,7 @@ typedef struct {
   /* That the linear memory of one process may grow to, whatever its module says. Results depend on
    * it, like on a limit of the process's own. 0: AOD_CU_PROCESS_BYTES. */
   uint64_t process_bytes;
+  int64_t busy_ms;    /* tell HTTP clients that wait longer that they may ask again. 0: they wait */
   bool no_extensions; /* refuse modules that ask for WeaveDrive by a tag */
   /* For an evaluation once more: drives answer what they answered then. NULL: what is kept in the
    * unit's own database. Must outlive the unit. */

@@ -10,6 +10,7 @@
 #include "ao/result.h"
 #include "base/idmap.h"
 #include "base/lane.h"
+#include "cu/busy.h"
 #include "cu/cu.h"
 #include "store/results.h"
 #include "store/snapshots.h"
@@ -35,6 +36,7 @@ struct aod_cu {
   const aod_scheduler_t *scheduler;
   const aod_gateway_t *gateway;
   aod_cu_access_t access;
+  aod__busy_t busy;
   aod_computer_t interface;
   aod_pool_t *pool;                    /* the evaluation slots: about as many as cores */
   aod_pool_t *read_pool;               /* those of dry runs */

@@ -1,6 +1,7 @@
 /* The compute unit over HTTP: shared/spec/units.md section 4. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "ao/address.h"
 #include "ao/cursor.h"
@@ -38,20 +39,40 @@ static bool take_process_id(aod_request_t *request, uint8_t id[32]) {
   return false;
 }
 
+/* ---- requests that wait ---- */
+
+/* Up to what is evaluated is the query's `to`. */
+static void begin_waiting(aod_cu_t *cu, aod__waiting_t *waiting, aod_request_t *request,
+                          const uint8_t process[32]) {
+  aod_slice_t to = AOD_EMPTY;
+  aod_request_query(request, "to", &to);
+  aod__busy_begin(&cu->busy, waiting, request, process, to);
+}
+
+/* Takes the body. */
+static void end_waiting(aod_cu_t *cu, aod__waiting_t *waiting, aod_buf_t *body, int code,
+                        const aod_error_t *err) {
+  aod_request_t *request = waiting->request;
+  if (!aod__busy_end(&cu->busy, waiting))
+    aod_buf_free(body);
+  else if (code == AOD_OK)
+    aod_respond_buf(request, 200, content_json, body);
+  else
+    respond_failure(request, code, err);
+}
+
 /* ---- /result ---- */
 
 typedef struct {
   aod_result_call_t call;
-  aod_request_t *request;
+  aod_cu_t *cu;
+  aod__waiting_t waiting;
 } result_request_t;
 
 static void result_done(aod_result_call_t *call, int code, const aod_error_t *err) {
-  aod_request_t *request = ((result_request_t *)call)->request;
+  result_request_t *result = (result_request_t *)call;
   aod_buf_t body = call->body;
-  if (code == AOD_OK)
-    aod_respond_buf(request, 200, content_json, &body);
-  else
-    respond_failure(request, code, err);
+  end_waiting(result->cu, &result->waiting, &body, code, err);
 }
 
 /* A decimal slot number stands for the message with that nonce. */
@@ -74,17 +95,20 @@ static int slot_to_message(aod_cu_t *cu, aod_request_t *request, const uint8_t p
 
 static void get_result(aod_request_t *request, void *unit) {
   result_request_t *result = aod_arena_alloc(&request->arena, sizeof *result);
-  result->request = request;
+  result->cu = unit;
   result->call.done = result_done;
   if (!take_process_id(request, result->call.process)) return;
   aod_error_t err;
   int code = AOD_OK;
   if (!aod_id_decode(request->params[0], result->call.message))
     code = slot_to_message(unit, request, result->call.process, result->call.message, &err);
-  if (code == AOD_OK)
-    aod__cu_result(unit, &result->call);
-  else
+  if (code != AOD_OK) {
     respond_failure(request, code, &err);
+    return;
+  }
+  aod__busy_begin(&result->cu->busy, &result->waiting, request, result->call.process,
+                  request->params[0]);
+  aod__cu_result(unit, &result->call);
 }
 
 /* ---- /results and /cron ---- */
@@ -152,16 +176,14 @@ static void get_results(aod_request_t *request, void *unit) {
 
 typedef struct {
   aod_page_call_t call;
-  aod_request_t *request;
+  aod_cu_t *cu;
+  aod__waiting_t waiting;
 } cron_request_t;
 
 static void cron_done(aod_page_call_t *call, int code, const aod_error_t *err) {
-  aod_request_t *request = ((cron_request_t *)call)->request;
+  cron_request_t *cron = (cron_request_t *)call;
   aod_buf_t body = call->body;
-  if (code == AOD_OK)
-    aod_respond_buf(request, 200, content_json, &body);
-  else
-    respond_failure(request, code, err);
+  end_waiting(cron->cu, &cron->waiting, &body, code, err);
 }
 
 /* The process id in the path; answers 400 itself when it is none. */
@@ -174,7 +196,7 @@ static bool take_path_id(aod_request_t *request, uint8_t id[32]) {
 
 static void get_cron(aod_request_t *request, void *unit) {
   cron_request_t *cron = aod_arena_alloc(&request->arena, sizeof *cron);
-  cron->request = request;
+  cron->cu = unit;
   cron->call.done = cron_done;
   if (!take_path_id(request, cron->call.process)) return;
   const aod_cursor_t *to = NULL;
@@ -182,17 +204,20 @@ static void get_cron(aod_request_t *request, void *unit) {
   aod_request_query(request, "from", &cron->call.from);
   int code = read_limit(request, CRON_DEFAULT, &cron->call.limit, &err);
   if (code == AOD_OK) code = read_cursor(request, "to", &to, &err);
-  if (code == AOD_OK)
-    aod__cu_cron_page_to(unit, &cron->call, to);
-  else
+  if (code != AOD_OK) {
     respond_failure(request, code, &err);
+    return;
+  }
+  begin_waiting(cron->cu, &cron->waiting, request, cron->call.process);
+  aod__cu_cron_page_to(unit, &cron->call, to);
 }
 
 /* ---- /dry-run ---- */
 
 typedef struct {
   aod_dry_run_t run;
-  aod_request_t *request;
+  aod_cu_t *cu;
+  aod__waiting_t waiting;
   json_t *body;
 } dry_run_request_t;
 
@@ -200,10 +225,7 @@ static void dry_run_done(aod_dry_run_t *run, int code, const aod_error_t *err) {
   dry_run_request_t *dry = (dry_run_request_t *)run;
   aod_buf_t answer = run->answer;
   json_decref(dry->body);
-  if (code == AOD_OK)
-    aod_respond_buf(dry->request, 200, content_json, &answer);
-  else
-    respond_failure(dry->request, code, err);
+  end_waiting(dry->cu, &dry->waiting, &answer, code, err);
 }
 
 /* The message of `to`, if there is one; answers 400 itself when it is no id. */
@@ -218,7 +240,7 @@ static bool take_message(aod_request_t *request, aod_dry_run_t *run) {
 
 static void post_dry_run(aod_request_t *request, void *unit) {
   dry_run_request_t *dry = aod_arena_alloc(&request->arena, sizeof *dry);
-  dry->request = request;
+  dry->cu = unit;
   dry->run.done = dry_run_done;
   aod_error_t err;
   if (!take_process_id(request, dry->run.process) || !take_message(request, &dry->run)) return;
@@ -227,6 +249,7 @@ static void post_dry_run(aod_request_t *request, void *unit) {
     return;
   }
   dry->run.body = dry->body;
+  begin_waiting(dry->cu, &dry->waiting, request, dry->run.process);
   aod__cu_dry_run(unit, &dry->run);
 }
 
@@ -234,7 +257,8 @@ static void post_dry_run(aod_request_t *request, void *unit) {
 
 typedef struct {
   aod_state_call_t call;
-  aod_request_t *request;
+  aod_cu_t *cu;
+  aod__waiting_t waiting;
 } state_request_t;
 
 static void add_number(aod_request_t *request, const char *name, int64_t number) {
@@ -244,7 +268,13 @@ static void add_number(aod_request_t *request, const char *name, int64_t number)
 }
 
 static void state_done(aod_state_call_t *call, int code, const aod_error_t *err) {
-  aod_request_t *request = ((state_request_t *)call)->request;
+  state_request_t *state = (state_request_t *)call;
+  aod_request_t *request = state->waiting.request;
+  int fd = call->fd;
+  if (!aod__busy_end(&state->cu->busy, &state->waiting)) {
+    if (code == AOD_OK) close(fd);
+    return;
+  }
   if (code != AOD_OK) {
     respond_failure(request, code, err);
     return;
@@ -252,12 +282,12 @@ static void state_done(aod_state_call_t *call, int code, const aod_error_t *err)
   add_number(request, "Last-Timestamp", call->timestamp_ms);
   add_number(request, "Last-Ordinate", (int64_t)call->ordinate);
   add_number(request, "Last-Block-Height", (int64_t)call->block_height);
-  aod_respond_file(request, 200, "application/octet-stream", call->fd, 0, call->bytes);
+  aod_respond_file(request, 200, "application/octet-stream", fd, 0, call->bytes);
 }
 
 static void get_state(aod_request_t *request, void *unit) {
   state_request_t *state = aod_arena_alloc(&request->arena, sizeof *state);
-  state->request = request;
+  state->cu = unit;
   state->call.done = state_done;
   if (!take_path_id(request, state->call.process)) return;
   aod_slice_t to;
@@ -268,6 +298,7 @@ static void get_state(aod_request_t *request, void *unit) {
     return;
   }
   state->call.to_ms = (int64_t)to_ms;
+  begin_waiting(state->cu, &state->waiting, request, state->call.process);
   aod__cu_state(unit, &state->call);
 }
 

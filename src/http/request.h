@@ -1,7 +1,8 @@
 /* A request as the server sees it. Internal to the http floor.
  *
  * Two sides hold a request: the connection (libmicrohttpd's thread) and the handler, which may have
- * passed it on to any thread. Each drops its reference when done; the last one frees. The state
+ * passed it on to any thread. Each drops its reference when done, as does who keeps it beyond its
+ * answer; the last one frees. The state
  * decides who acts next and changes only by compare-and-set:
  *
  *   RECEIVING ── body complete ──▶ HANDLING ── answered in time ──────▶ ANSWERED

@@ -20,6 +20,14 @@ aod_slice_t aod_request_header(aod_request_t *request, const char *name) {
   return AOD_EMPTY;
 }
 
+void aod_request_keep(aod_request_t *request) {
+  atomic_fetch_add(&aod__request_of(request)->references, 1);
+}
+
+void aod_request_let_go(aod_request_t *request) {
+  aod__request_release(aod__request_of(request));
+}
+
 void aod_respond_header(aod_request_t *request, const char *name, aod_slice_t value) {
   for (size_t i = 0; i < value.len; i++)
     if (value.ptr[i] < 0x20 || value.ptr[i] == 0x7f) return;

@@ -81,6 +81,10 @@ bool aod_request_query(aod_request_t *request, const char *name, aod_slice_t *va
 /* A header's value by name (any case), empty when absent. */
 aod_slice_t aod_request_header(aod_request_t *request, const char *name);
 
+/* The request's memory lives on after the answer, until it is let go. Before aod_respond. */
+void aod_request_keep(aod_request_t *request);
+void aod_request_let_go(aod_request_t *request);
+
 /* Add a header to the answer to come. Call before aod_respond. Control characters in the value
  * make the header be left out. */
 void aod_respond_header(aod_request_t *request, const char *name, aod_slice_t value);

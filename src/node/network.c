@@ -427,6 +427,7 @@ static int open_computer(aod_network_t *network, aod_error_t *err) {
                               .snapshot_at_close = !network->home.temporary,
                               .memory_bytes = memory_budget(&network->options),
                               .process_bytes = network->options.process_bytes,
+                              .busy_ms = network->options.busy_ms,
                               .no_extensions = network->options.no_weavedrive,
                               .signer = network->signers[AOD_PORT_CU],
                               .checkpoints = network->options.checkpoints,

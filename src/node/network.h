@@ -42,6 +42,7 @@ typedef struct {
   const char *const *gateway_urls; /* asked in this order */
   size_t gateway_count;
   const char *scheduler_url, *computer_url;
+  int64_t busy_ms;    /* patience of the compute unit's HTTP clients, 0: endless */
   bool no_weavedrive; /* refuse modules that ask for it by a tag */
   /* Checkpoints: put them on Arweave as work accumulates; addresses whose ones are believed besides
    * the wallet's own; ids of ones that are not used. */

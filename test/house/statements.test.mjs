@@ -15,7 +15,6 @@ const counts = { C: 10, M: 45, S: 43, U: 56, E: 20, H: 60, W: 28 }
 
 // Those that no test names, with the reason. One that a test does name must not stand here.
 const exceptions = {
-  U53: 'the compute unit is never too busy yet',
   W9: 'a mode of one set-up of the reference, which ours does not have',
   W26: 'code within a module whose compilation takes minutes; to the host it is W23',
   W27: 'has no visible effect',

@@ -1,8 +1,8 @@
 // Conformance of the compute unit: results, what a process is given, pages, dry runs. Statements
-// U1-U19, U22-U33, U40-U46, U48, U54-U56; cron has a file of its own. What touches the module runs for both pointer sizes.
+// U1-U19, U22-U33, U40-U46, U48, U53-U56; cron has a file of its own. What touches the module runs for both pointer sizes.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { assertRefused, eventually, getJson, network, postItem, request } from './support/network.mjs'
+import { assertRefused, eventually, getJson, network, postItem, request, startNetwork } from './support/network.mjs'
 import {
   answer, arrival, assignmentTag, dryRun, emit, entry, evaluate, given, outputOf, peek, printed, processTags,
   resultOf, schedule, sendMessage, spawnProbe, spawnProcess, tag, testWallet, uploadModule, valueOf,
@@ -384,6 +384,60 @@ test('U49 a long evaluation does not hold up other processes', async () => {
   for (let i = 0; i < 3; i++) await printed(net, quick, `return ${i}`)
   assert.equal(finished, false)
   assert.equal(outputOf(await long), 'done')
+})
+
+describe('with --busy-ms', () => {
+  let patient, process
+  before(async () => {
+    patient = net
+    net = await startNetwork({ args: ['--busy-ms', '100'] })
+    process = await spawnProcess(net)
+    await eventually('the module is compiled', async () =>
+      (await request(`${net.cu}/result/${process}?process-id=${process}`)).status === 200)
+  })
+  after(async () => {
+    await net?.stop()
+    net = patient
+  })
+
+  const long = () => sendMessage(net, process, {
+    tags: [tag('Action', 'Eval')], data: 'local x = 0 for i = 1, 3e7 do x = x + i end return "done"',
+  })
+
+  test('U53 who waits too long is told so, and finds the result later', async () => {
+    const id = await long()
+    const url = `${net.cu}/result/${id}?process-id=${process}`
+    const { status, json, headers } = await request(url)
+    assert.equal(status, 202)
+    assert.deepEqual(json, { message: `Evaluation of process "${process}" to "${id}" is in progress.` })
+    assert.match(headers.get('content-type'), /^application\/json; charset=utf-8$/)
+    const result = await eventually('the result', async () => {
+      const answer = await request(url)
+      return answer.status === 200 && answer.json
+    })
+    assert.equal(outputOf(result), 'done')
+  })
+
+  test('U53 with no-busy the answer is the result', async () => {
+    const { status, json } = await request(`${net.cu}/result/${await long()}?process-id=${process}&no-busy=1`)
+    assert.equal(status, 200)
+    assert.equal(outputOf(json), 'done')
+  })
+
+  test('U53 the state and dry runs, too, are in progress', async () => {
+    await long()
+    const told = { message: `Evaluation of process "${process}" to "latest" is in progress.` }
+    for (const [path, options] of [
+      [`/state/${process}`],
+      [`/dry-run?process-id=${process}`, {
+        method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"Owner":"x","Tags":[]}',
+      }],
+    ]) {
+      const { status, json } = await request(net.cu + path, options)
+      assert.equal(status, 202, path)
+      assert.deepEqual(json, told)
+    }
+  })
 })
 
 describe('refusals', () => {
