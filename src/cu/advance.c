@@ -161,6 +161,6 @@ bool aod__process_is_beyond(const aod_process_t *process, const aod_target_t *ta
   const aod_progress_t *at = &process->at;
   if (target->nonce == UINT64_MAX) return at->position > 0 && at->due_ms > target->time_ms;
   if (at->next_nonce <= target->nonce) return false;
-  if (process->is_anew) return true; /* the target's own result is wanted */
+  if (process->is_rerun) return true; /* the target's own result is wanted */
   return at->next_nonce > target->nonce + 1 || at->position > at->gap_position;
 }

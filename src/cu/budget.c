@@ -72,8 +72,10 @@ static void compare_age(void *value, void *context) {
 static aod_process_t *choose(aod_cu_t *cu, const aod_process_t *except) {
   choice_t choice = {.except = except};
   pthread_mutex_lock(&cu->lock);
-  if (cu->resident_bytes > cu->memory_bytes || cu->resident_count > cu->resident_max)
+  if (cu->resident_bytes > cu->memory_bytes || cu->resident_count > cu->resident_max) {
     aod_idmap_each(&cu->processes, compare_age, &choice);
+    aod_idmap_each(&cu->reruns, compare_age, &choice);
+  }
   aod_process_t *oldest = choice.oldest;
   if (oldest) {
     cu->resident_bytes -= oldest->resident_bytes;
@@ -97,7 +99,7 @@ static void set_resident(aod_process_t *process, uint64_t bytes) {
 }
 
 void aod__budget_note(aod_process_t *process, int64_t spent_us) {
-  if (process->is_copy || !process->cu->memory_bytes || !process->instance) return;
+  if (!aod__process_has_lane(process) || !process->cu->memory_bytes || !process->instance) return;
   process->uncounted_us += spent_us;
   if (!process->counted_bytes || process->uncounted_us >= COUNT_US) {
     process->counted_bytes = aod_instance_resident_bytes(process->instance);
@@ -111,7 +113,7 @@ void aod__budget_note(aod_process_t *process, int64_t spent_us) {
 }
 
 void aod__budget_leave(aod_process_t *process) {
-  if (process->is_copy || !process->cu->memory_bytes) return;
+  if (!aod__process_has_lane(process) || !process->cu->memory_bytes) return;
   process->counted_bytes = 0;
   set_resident(process, 0);
 }

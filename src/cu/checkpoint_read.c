@@ -367,7 +367,7 @@ static int find_one(trial_t *trial) {
 static int return_to(trial_t *trial, const aod_origin_t *origin, aod_error_t *err) {
   aod_process_t *process = trial->process;
   const aod_target_t *target = trial->target;
-  if (target && target->nonce != UINT64_MAX && target->nonce < origin->nonce + process->is_anew)
+  if (target && target->nonce != UINT64_MAX && target->nonce < origin->nonce + process->is_rerun)
     return 0;
   memcpy(trial->id, origin->checkpoint, 32);
   int code = try_one(trial, true, err);

@@ -44,6 +44,7 @@ struct aod_cu {
   pthread_mutex_t lock;                /* guards the rest */
   bool closing;                        /* nothing goes to the first pool any more */
   aod_idmap_t processes;               /* id to aod_process_t: those asked about since the start */
+  aod_idmap_t reruns;                  /* the same: their copies for results that are lost */
   uint64_t resident_bytes;             /* of all processes, but for those on their way out */
   size_t resident_count, resident_max; /* of them; how many there may be */
   size_t copies; /* processes that are evaluated once more, to an earlier place */
@@ -91,14 +92,15 @@ typedef struct {
   bool is_dry; /* dry runs: the answers are not kept */
 } aod_asker_t;
 
-/* Everything but id and lane belongs to the lane. A copy has no lane: its one job owns it. */
+/* Everything but id and lane belongs to the lane. A copy has no lane: its one job owns it. Only the
+ * rerun has one, and stays. It stores the results of what it evaluates once more, so that who asks
+ * for one after the other has each message evaluated once. */
 struct aod_process {
   aod_cu_t *cu;
   uint8_t id[32];
   aod_lane_t lane;
   aod_readers_t readers;
-  bool is_copy;
-  bool is_anew; /* a copy whose results are stored once more, that of the target too */
+  bool is_copy, is_rerun; /* a rerun is a copy, too */
   uint8_t module_id[32];
   aod_module_t *module; /* NULL until loaded */
   aod_instance_t *instance;
@@ -138,6 +140,11 @@ int aod__cu_check_access(const aod_cu_t *cu, const uint8_t process[32], aod_erro
 /* process.c */
 /* The process of an id, made when new. Any thread. */
 aod_process_t *aod__process_get(aod_cu_t *cu, const uint8_t id[32]);
+/* Its rerun, made when new. Any thread. */
+aod_process_t *aod__process_rerun(aod_cu_t *cu, const uint8_t id[32]);
+static inline bool aod__process_has_lane(const aod_process_t *process) {
+  return !process->is_copy || process->is_rerun;
+}
 /* A copy, to be evaluated from its beginning. AOD_EUNAVAILABLE when there are too many. */
 int aod__process_copy(aod_cu_t *cu, const uint8_t id[32], aod_process_t **copy, aod_error_t *err);
 void aod__process_free_copy(aod_process_t *copy);
@@ -230,7 +237,8 @@ struct aod_job {
   aod_process_t *process;
   aod_target_t target;
   bool exact; /* at this very place: on a copy, when the process is beyond */
-  bool anew;  /* on a copy, whose results are stored once more */
+  bool anew;  /* on the rerun */
+  bool final; /* its results have been lost once more */
   /* In the lane. `process` is at the target when code is AOD_OK, and may be a copy. */
   void (*finish)(aod_job_t *job, int code, aod_error_t *err);
 };

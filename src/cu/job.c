@@ -4,43 +4,37 @@
 
 static void post(aod_job_t *job) {
   aod_process_t *process = job->process;
-  if (process->is_copy)
-    aod_pool_post(process->cu->pool, &job->task);
-  else
+  if (aod__process_has_lane(process))
     aod_lane_post(&process->lane, &job->task);
+  else
+    aod_pool_post(process->cu->pool, &job->task);
 }
 
 static void finish(aod_job_t *job, int code, aod_error_t *err) {
   aod_process_t *process = job->process; /* the job may be gone afterwards */
   job->finish(job, code, err);
-  if (process->is_copy) aod__process_free_copy(process);
+  if (!aod__process_has_lane(process)) aod__process_free_copy(process);
 }
 
-/* Go on with a copy of the process, from its beginning. */
+/* Go on with a copy of the process. */
 static int change_to_copy(aod_job_t *job, aod_error_t *err) {
-  aod_process_t *copy;
-  int code = aod__process_copy(job->process->cu, job->process->id, &copy, err);
-  if (code != AOD_OK) return code;
-  copy->is_anew = job->anew;
-  job->process = copy;
-  return 1;
-}
-
-static int load(aod_job_t *job, aod_error_t *err) {
-  bool fresh = job->process->instance == NULL;
-  int code = aod__process_load(job->process, &job->target, err);
-  if (code == AOD_OK && fresh && job->anew) job->process->stored_position = 0;
-  return code;
+  aod_cu_t *cu = job->process->cu;
+  int code = AOD_OK;
+  if (job->anew)
+    job->process = aod__process_rerun(cu, job->process->id);
+  else
+    code = aod__process_copy(cu, job->process->id, &job->process, err);
+  return code == AOD_OK ? 1 : code;
 }
 
 static void run(aod_task_t *task) {
   aod_job_t *job = (aod_job_t *)task;
   aod_process_t *process = job->process;
-  bool on_copy = process->is_copy; /* which may be gone in the end */
+  bool stays = aod__process_has_lane(process); /* others may be gone in the end */
   int64_t started_us = aod_clock_monotonic_us();
   aod_error_t err;
-  int code = load(job, &err);
-  if (code == AOD_OK && !on_copy &&
+  int code = aod__process_load(process, &job->target, &err);
+  if (code == AOD_OK && !process->is_copy &&
       (job->anew || (job->exact && aod__process_is_beyond(process, &job->target))))
     code = change_to_copy(job, &err);
   else if (code == AOD_OK)
@@ -50,7 +44,7 @@ static void run(aod_task_t *task) {
     post(job);
   else
     finish(job, code, &err);
-  if (on_copy) return;
+  if (!stays) return;
   aod__snapshot_consider(process, spent_us);
   aod__checkpoint_consider(process, spent_us);
   aod__budget_note(process, spent_us);

@@ -25,15 +25,24 @@ static aod_process_t *new_process(aod_cu_t *cu, const uint8_t id[32]) {
   return process;
 }
 
-aod_process_t *aod__process_get(aod_cu_t *cu, const uint8_t id[32]) {
+static aod_process_t *get_from(aod_idmap_t *set, aod_cu_t *cu, const uint8_t id[32]) {
   pthread_mutex_lock(&cu->lock);
-  aod_process_t *process = aod_idmap_get(&cu->processes, id);
+  aod_process_t *process = aod_idmap_get(set, id);
   if (!process) {
     process = new_process(cu, id);
-    aod_idmap_put(&cu->processes, id, process);
+    process->is_copy = process->is_rerun = set == &cu->reruns;
+    aod_idmap_put(set, id, process);
   }
   pthread_mutex_unlock(&cu->lock);
   return process;
+}
+
+aod_process_t *aod__process_get(aod_cu_t *cu, const uint8_t id[32]) {
+  return get_from(&cu->processes, cu, id);
+}
+
+aod_process_t *aod__process_rerun(aod_cu_t *cu, const uint8_t id[32]) {
+  return get_from(&cu->reruns, cu, id);
 }
 
 void aod__process_unload(aod_process_t *process) {
@@ -84,7 +93,9 @@ void aod__process_free_copy(aod_process_t *copy) {
 
 void aod__process_free_all(aod_cu_t *cu) {
   aod_idmap_each(&cu->processes, free_process, NULL);
+  aod_idmap_each(&cu->reruns, free_process, NULL);
   aod_idmap_free(&cu->processes);
+  aod_idmap_free(&cu->reruns);
 }
 
 void aod__process_rewind(aod_process_t *process, uint64_t position) {
@@ -222,6 +233,7 @@ int aod__process_load(aod_process_t *process, const aod_target_t *target, aod_er
     code = aod_fail(err, AOD_EINPUT, "the id is an assignment's, not a process's");
   if (code == AOD_OK)
     code = load_from(process, &first, &arena, process->is_copy ? target : NULL, err);
+  if (code == AOD_OK && process->is_rerun) process->stored_position = 0;
   if (code != AOD_OK) aod_arena_free(&process->arena);
   aod_arena_free(&arena);
   return code;

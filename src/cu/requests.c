@@ -99,16 +99,23 @@ static int read_evaluated(const aod_process_t *process, uint64_t nonce, aod_buf_
   return read_stored(process->cu, process->id, nonce, body, err);
 }
 
+/* The result is lost, and the process is beyond it: turn to the rerun. Where that has begun behind
+ * it, too, it begins once more. */
+static bool evaluate_again(aod_job_t *job) {
+  if (job->final) return false;
+  if (job->anew) aod__process_unload(job->process);
+  job->final = job->anew;
+  job->anew = true;
+  aod__job_post(job);
+  return true;
+}
+
 static void finish_result(aod_job_t *job, int code, aod_error_t *err) {
   result_job_t *result = (result_job_t *)job;
   aod_process_t *process = job->process;
   if (code == AOD_OK) {
     code = read_evaluated(process, result->nonce, &result->call->body, err);
-    if (code == AOD_ENOTFOUND && !process->is_copy) {
-      job->anew = true; /* it is lost, and the process is beyond it: evaluate it again */
-      aod__job_post(job);
-      return;
-    }
+    if (code == AOD_ENOTFOUND && evaluate_again(job)) return;
     if (code == AOD_ENOTFOUND) /* to try again is right, to give up not */
       code = aod_fail(err, AOD_EIO, "the result of nonce %llu could not be stored",
                       (unsigned long long)result->nonce);

@@ -72,7 +72,9 @@ static void add_page(void *draft, uint64_t page, const uint8_t bytes[AOD_INSTANC
 void aod__snapshot_take(aod_process_t *process) {
   aod_cu_t *cu = process->cu;
   const aod_progress_t *at = &process->at;
-  if (!cu->snapshots || !process->instance || at->position <= process->snapshot_position) return;
+  if (!cu->snapshots || process->is_copy || !process->instance ||
+      at->position <= process->snapshot_position)
+    return;
   uint8_t progress[PROGRESS_BYTES];
   aod_buf_t state = {0};
   progress_write(at, progress);

@@ -16,7 +16,7 @@ typedef struct {
   pthread_cond_t changed;
   aod_arena_t arena;
   aod_slice_t raws[GATEWAY_ITEMS_MAX];
-  size_t count;
+  size_t count, finds;              /* of items; how many have been asked for */
   int failures_left, failures_seen; /* uploads to refuse, and refused */
   bool away;                        /* queries are not answered */
   uint64_t height;
@@ -28,6 +28,7 @@ static inline int gateway_find(void *context, const uint8_t id[32], aod_arena_t 
   gateway_t *gateway = context;
   int code = AOD_ENOTFOUND;
   pthread_mutex_lock(&gateway->lock);
+  gateway->finds++;
   for (size_t i = 0; i < gateway->count && code == AOD_ENOTFOUND; i++)
     if (aod_item_parse(gateway->raws[i], arena, item, err) == AOD_OK &&
         memcmp(item->id, id, 32) == 0)

@@ -75,6 +75,79 @@ static void a_new_unit_goes_on_where_it_was(void **state) {
   check_output(process, message_add(process, "c"), "0006");
 }
 
+enum { EARLIER = 50 };
+
+/* A process that goes on behind so many messages, each of which is an assignment, so that the unit
+ * asks the gateway once for each that it evaluates. */
+static const uint8_t *process_with_earlier(const uint8_t *messages[EARLIER]) {
+  const uint8_t *process = process_add(compute_module_id, tags_of(NULL, NULL));
+  for (int i = 0; i < EARLIER; i++) {
+    const uint8_t *assigned = id_of(compute_publish(tags_of("A", "1", NULL), AOD_TEXT("c")));
+    messages[i] = assignment_add(process, assigned, "")->assignment_id;
+  }
+  check_output(process, messages[EARLIER - 1], "0051");
+  make(process);
+  begin_anew();
+  check_output(process, message_add(process, "c"), "0052");
+  compute_gateway.finds = 0;
+  return process;
+}
+
+/* And once for the module, each time that the process is loaded. */
+static void check_evaluations(size_t most) {
+  if (compute_gateway.finds > most) fail_msg("%zu > %zu", compute_gateway.finds, most);
+}
+
+static void earlier_results_in_order_cost_one_evaluation_each(void **state) {
+  (void)state;
+  const uint8_t *messages[EARLIER];
+  const uint8_t *process = process_with_earlier(messages);
+  for (int i = 0; i < EARLIER; i++) assert_string_equal(ask(process, messages[i]), counted(i + 2));
+  check_evaluations(EARLIER + 1);
+  assert_string_equal(ask(process, messages[0]), counted(2)); /* it is stored by now */
+  check_evaluations(EARLIER + 1);
+}
+
+static void many_may_ask_for_earlier_results_at_once(void **state) {
+  (void)state;
+  const uint8_t *messages[EARLIER];
+  const uint8_t *process = process_with_earlier(messages);
+  asking_t askings[EARLIER];
+  for (int i = 0; i < EARLIER; i++)
+    asking_submit(&askings[i], process, messages[(i * 17 + 30) % EARLIER]);
+  for (int i = 0; i < EARLIER; i++) {
+    check_ok(asking_wait(&askings[i]), &askings[i].error);
+    check_text(aod_buf_slice(&askings[i].call.body), counted((i * 17 + 30) % EARLIER + 2));
+    aod_buf_free(&askings[i].call.body);
+  }
+  check_evaluations(EARLIER + 1);
+}
+
+static void one_that_is_lost_behind_the_rerun_is_evaluated_too(void **state) {
+  (void)state;
+  const uint8_t *messages[EARLIER];
+  const uint8_t *process = process_with_earlier(messages);
+  check_output(process, messages[30], "0032");
+  aod_results_t *results;
+  aod_error_t err;
+  check_ok(aod_results_open(&results, options.results_path, &err), &err);
+  aod_results_truncate(results, process, 10);
+  aod_results_close(results);
+  check_output(process, messages[20], "0022");
+  check_output(process, messages[31], "0033");
+}
+
+/* Together with another it does not fit, so each makes room for the other. */
+static void the_rerun_leaves_memory_like_others(void **state) {
+  (void)state;
+  const uint8_t *messages[EARLIER];
+  options.memory_bytes = 1;
+  const uint8_t *process = process_with_earlier(messages);
+  for (int i = 0; i < 3; i++)
+    assert_string_equal(ask(process, messages[10 * i]), counted(10 * i + 2));
+  check_output(process, message_add(process, "c"), "0053");
+}
+
 static void a_duplicate_of_an_earlier_message_is_one(void **state) {
   (void)state;
   const uint8_t *process = process_add(compute_module_id, tags_of(NULL, NULL));
@@ -148,6 +221,10 @@ static void none_is_made_without_a_wallet(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       CHECKPOINT_TEST(a_new_unit_goes_on_where_it_was),
+      CHECKPOINT_TEST(earlier_results_in_order_cost_one_evaluation_each),
+      CHECKPOINT_TEST(many_may_ask_for_earlier_results_at_once),
+      CHECKPOINT_TEST(one_that_is_lost_behind_the_rerun_is_evaluated_too),
+      CHECKPOINT_TEST(the_rerun_leaves_memory_like_others),
       CHECKPOINT_TEST(a_duplicate_of_an_earlier_message_is_one),
       CHECKPOINT_TEST(without_an_answer_a_process_begins_at_its_beginning),
       CHECKPOINT_TEST(results_return_to_the_checkpoint_they_began_at),
