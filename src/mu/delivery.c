@@ -24,6 +24,7 @@ static void follow(aod_delivery_t *delivery);
 static void follow_more(aod_delivery_t *delivery);
 static void follow_stored(aod_delivery_t *delivery);
 static void follow_spawn(aod_delivery_t *delivery);
+static void store_children(aod_delivery_t *delivery);
 
 /* ---- life ---- */
 
@@ -100,9 +101,16 @@ static void given_back(aod_outbox_return_t *returned, int code, const aod_error_
   if (waits) aod__queue_notice(mu, lane, due_ms);
 }
 
-void aod__delivery_give_back(aod_delivery_t *delivery) {
+static void give_back(aod_delivery_t *delivery) {
   delivery->returned = (aod_outbox_return_t){.entry = &delivery->entry, .done = given_back};
   aod_outbox_give_back(delivery->mu->outbox, &delivery->returned);
+}
+
+void aod__delivery_leave_again(aod_delivery_t *delivery) {
+  if (delivery->refused)
+    store_children(delivery);
+  else
+    give_back(delivery);
 }
 
 static bool is_passing(int code) {
@@ -131,7 +139,7 @@ static void fail(aod_delivery_t *delivery, int code, const aod_error_t *err) {
   atomic_fetch_add(passing ? &metrics->retried : &metrics->parked, 1);
   aod_log(AOD_LOG_WARN, "mu", "outbox entry %lld %s: %s", (long long)entry->seq,
           passing ? "will be tried again" : "stays undelivered", err->message);
-  aod__delivery_give_back(delivery);
+  give_back(delivery);
 }
 
 /* ---- storing what follows ---- */
@@ -150,6 +158,14 @@ static void settle_child(aod_delivery_t *child, bool stored) {
   if (waits) aod__queue_notice(mu, lane, AOD_OUTBOX_NOW);
 }
 
+/* A refused entry that cannot be removed is removed later: to try it again would deliver what the
+ * client was told is not taken. */
+static bool is_removed_later(aod_delivery_t *delivery, const aod_error_t *err) {
+  if (!delivery->refused) return false;
+  aod_log(AOD_LOG_ERROR, "mu", "outbox: %s", err->message);
+  return aod__queue_strand(delivery);
+}
+
 static void children_stored(aod_outbox_change_t *change, int code, const aod_error_t *err) {
   aod_delivery_t *delivery = (aod_delivery_t *)((char *)change - offsetof(aod_delivery_t, change));
   for (size_t i = 0; i < change->add.count; i++) {
@@ -160,7 +176,7 @@ static void children_stored(aod_outbox_change_t *change, int code, const aod_err
   *change = (aod_outbox_change_t){0};          /* the children are gone or on their own */
   if (code == AOD_OK || code == AOD_ENOTFOUND) /* not found: somebody has done it already */
     aod__delivery_end(delivery);
-  else
+  else if (!is_removed_later(delivery, err))
     fail(delivery, code, err);
 }
 
@@ -254,7 +270,7 @@ static void go_on_to_crank(aod_delivery_t *delivery) {
   memcpy(entry->lane, entry->process, 32);
   entry->due_ms = AOD_OUTBOX_NOW;
   atomic_fetch_add(&delivery->mu->metrics.spilled, 1);
-  aod__delivery_give_back(delivery);
+  give_back(delivery);
 }
 
 /* ---- delivering ---- */
@@ -277,6 +293,7 @@ static void upload(aod_delivery_t *delivery) {
 static void refuse(aod_delivery_t *delivery, int code, const aod_error_t *err) {
   atomic_fetch_add(&delivery->mu->metrics.refused, 1);
   answer(delivery, code, err);
+  delivery->refused = true;
   store_children(delivery);
 }
 

@@ -51,7 +51,8 @@ struct aod_delivery {
   aod_mu_lane_t *lane; /* whose place it holds; NULL: none */
   bool loaded;         /* taken from the store, where it is not marked as held */
   size_t bytes;
-  aod_delivery_t *next; /* among those that could not be given back */
+  aod_delivery_t *next; /* among those that are stranded */
+  bool refused;         /* the client heard so: the entry only has to be removed */
   /* A client waits for the answer: called once, when the item is scheduled or refused. */
   void (*answer)(aod_delivery_t *delivery, int code, const aod_error_t *err);
   void *client;
@@ -69,7 +70,8 @@ void aod__delivery_accept(aod_delivery_t *delivery);
 void aod__delivery_run(aod_delivery_t *delivery, void (*step)(aod_delivery_t *));
 /* The first step by the entry's kind. The delivery has a place in the queue. */
 void aod__delivery_start(aod_delivery_t *delivery);
-void aod__delivery_give_back(aod_delivery_t *delivery); /* the entry as it is now */
+/* One that was stranded: give the entry back as it is now, or remove it if it was refused. */
+void aod__delivery_leave_again(aod_delivery_t *delivery);
 bool aod__is_nobody(const uint8_t id[32]);
 
 /* follow.c: make delivery->change.add and ->children. First plan them, then sign a few at a time,
@@ -103,7 +105,8 @@ bool aod__queue_move(aod_delivery_t *delivery, const uint8_t id[32]);
 void aod__queue_leave(aod_delivery_t *delivery);
 /* The store has an entry of that lane that is due then. */
 void aod__queue_notice(aod_mu_t *mu, const uint8_t lane[32], int64_t due_ms);
-/* An entry could not be given back: the queue tries again in a while. False when it is stopping. */
+/* An entry could not be given back or removed: the queue tries again in a while. False when it is
+ * stopping. */
 bool aod__queue_strand(aod_delivery_t *delivery);
 bool aod__queue_stopping(aod_mu_t *mu);
 void aod__queue_drain(aod_mu_t *mu, int64_t grace_ms);

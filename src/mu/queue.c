@@ -213,7 +213,7 @@ static void look(aod_mu_queue_t *queue, int64_t now_ms) {
   if (code != AOD_OK) aod_log(AOD_LOG_ERROR, "mu", "%s", err.message);
   for (; stranded; stranded = next) {
     next = stranded->next;
-    aod__delivery_give_back(stranded);
+    aod__delivery_leave_again(stranded);
   }
   pthread_mutex_lock(&queue->lock);
   if (code != AOD_OK) return;

@@ -100,12 +100,46 @@ static void a_disk_that_tears_loses_and_doubles_nothing(void **state) {
   everything_accepted_arrives_once(FAULT_TEAR);
 }
 
+/* True when the disk lived to the end. */
+static bool refuse_with_fault(int at) {
+  aod_slice_t raw = message_item(user, ping.id, "begin");
+  aod_outbox_entries_t left;
+  close_mu();
+  fake->count = 2;
+  aod_dir_remove(dir, NULL);
+  aod_dir_create(dir, NULL);
+  assert_true(try_open());
+  open_mu(messenger);
+  fake->failing_post = fake->posts + 1;
+  fake->failure = AOD_EFULL;
+  fault_set(FAULT_FAIL, at);
+  post(raw);
+  assert_true(call.status >= 400);
+  aod_mu_drain(mu, 100);
+  bool lived = atomic_load(&fault.steps) < at;
+  fault_set(FAULT_FAIL, 0);
+  aod_mu_drain(mu, 10000);
+  left = outbox();
+  if (fake->count != 2 || left.count != 0)
+    fail_msg("fault at %d: %zu records, %zu entries left", at, fake->count, left.count);
+  open_mu(messenger);
+  return lived;
+}
+
+static void what_was_refused_is_not_delivered_when_the_disk_is_well_again(void **state) {
+  (void)state;
+  int at = 1;
+  while (!refuse_with_fault(at)) at++;
+  assert_true(at > 4);
+}
+
 #define MU_TEST(f) cmocka_unit_test_setup_teardown(f, before_each, after_each)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       MU_TEST(a_disk_that_fails_loses_and_doubles_nothing),
       MU_TEST(a_disk_that_tears_loses_and_doubles_nothing),
+      MU_TEST(what_was_refused_is_not_delivered_when_the_disk_is_well_again),
   };
   return cmocka_run_group_tests(tests, install, NULL);
 }
