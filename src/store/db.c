@@ -97,7 +97,10 @@ static int connection_open(const char *path, aod_db_connection_t **out, aod_erro
   int code = AOD_OK;
   if (sqlite3_open_v2(path, &connection->sqlite, flags, aod__wal_vfs()) != SQLITE_OK)
     code = sqlite_fail_at(err, connection->sqlite, path);
-  if (code == AOD_OK) sqlite3_busy_timeout(connection->sqlite, BUSY_TIMEOUT_MS);
+  if (code == AOD_OK) {
+    aod__wal_attach(connection->sqlite);
+    sqlite3_busy_timeout(connection->sqlite, BUSY_TIMEOUT_MS);
+  }
   if (code == AOD_OK)
     code = execute(connection->sqlite,
                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"

@@ -1,7 +1,6 @@
 #include "store/wal.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,11 +46,11 @@ static int log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int
   return SQLITE_OK;
 }
 
+/* What is still gathered was not committed. */
 static int log_close(sqlite3_file *file) {
   log_t *log = log_of(file);
-  int flushed = flush(log), closed = log->real->pMethods->xClose(log->real);
   free(log->bytes);
-  return flushed ? flushed : closed;
+  return log->real->pMethods->xClose(log->real);
 }
 
 /* ---- everything else sees the file as if nothing were held back ---- */
@@ -132,4 +131,17 @@ const char *aod__wal_vfs(void) {
   static pthread_once_t installed = PTHREAD_ONCE_INIT;
   pthread_once(&installed, install);
   return layer.zName;
+}
+
+/* ---- connections ---- */
+
+/* A transaction was undone. */
+static void forget(void *connection) {
+  sqlite3_file *file = NULL;
+  sqlite3_file_control(connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+  if (file && file->pMethods == &log_methods) log_of(file)->len = 0;
+}
+
+void aod__wal_attach(sqlite3 *connection) {
+  sqlite3_rollback_hook(connection, forget, connection);
 }

@@ -9,7 +9,13 @@
 #ifndef AOD_STORE_WAL_H
 #define AOD_STORE_WAL_H
 
+#include <sqlite3.h>
+
 /* For sqlite3_open_v2. The layer stands on what is SQLite's default when it is first asked for. */
 const char *aod__wal_vfs(void);
+
+/* To be called for each connection on it. What a transaction gathered before it was undone is
+ * forgotten: another process may have committed in its place when it would be written. */
+void aod__wal_attach(sqlite3 *connection);
 
 #endif

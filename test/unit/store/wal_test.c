@@ -110,6 +110,28 @@ static void a_write_that_fails_fails_the_commit(void **state) {
   sqlite3_close(other);
 }
 
+/* The writer's own connection may read, write or close after it has given up: what it had gathered
+ * must not come down on what somebody else has committed there meanwhile. */
+static void what_was_undone_does_not_overwrite_others(void **state) {
+  (void)state;
+  sqlite3 *other = open_on(NULL);
+  aod__wal_attach(ours);
+  run(ours, "INSERT INTO row (bytes) VALUES (x'01'); PRAGMA cache_size=10;"
+            "PRAGMA wal_checkpoint(TRUNCATE); BEGIN");
+  insert_rows();
+  run(ours, "ROLLBACK");
+  run(other, "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
+             " INSERT INTO row (bytes) SELECT randomblob(500) FROM n");
+  run(ours, "PRAGMA cache_size=2");
+  assert_int_equal(ask(ours, "SELECT sum(length(bytes)) FROM row"), 4000 * ROW_BYTES + 1);
+  sqlite3 *third = open_on(NULL);
+  run(third, "PRAGMA cache_size=2");
+  assert_int_equal(ask(third, "SELECT sum(length(bytes)) FROM row"), 4000 * ROW_BYTES + 1);
+  assert_int_equal(ask(third, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+  sqlite3_close(third);
+  sqlite3_close(other);
+}
+
 static int install_faults(void **state) {
   (void)state;
   fault_install();
@@ -124,6 +146,7 @@ int main(void) {
       CASE(what_is_not_committed_can_be_read_back_and_undone),
       CASE(pages_are_written_in_large_pieces),
       CASE(a_write_that_fails_fails_the_commit),
+      CASE(what_was_undone_does_not_overwrite_others),
   };
   return cmocka_run_group_tests(tests, install_faults, NULL);
 }
