@@ -58,8 +58,10 @@ static inline int gateway_upload(void *context, const aod_slice_t *raws, size_t 
 
 static inline bool gateway_fits(const aod_item_t *item, const aod_gateway_query_t *query) {
   bool fits = false;
+  char address[44];
+  aod_id_encode(item->address, address);
   for (size_t i = 0; i < query->owner_count; i++)
-    fits = fits || aod_slice_is(query->owners[i], id_text(item->address));
+    fits = fits || aod_slice_is(query->owners[i], address);
   for (size_t i = 0; i < query->tags.count; i++) {
     const char *name = (const char *)query->tags.list[i].name.ptr;
     aod_slice_t value;

@@ -271,12 +271,15 @@ static void await_posts(size_t count) {
 }
 
 static size_t posts_of(const aod_item_t *item) {
-  size_t count = 0;
-  for (size_t i = 0; i < receiver.post_count; i++)
-    if (memcmp(receiver.posts[i].id, item->id, 32) == 0) {
-      check_bytes(receiver.posts[i].body, item->raw); /* the same bytes every time */
-      count++;
-    }
+  size_t count = 0, same = 0;
+  pthread_mutex_lock(&receiver.lock);
+  for (size_t i = 0; i < receiver.post_count; i++) {
+    if (memcmp(receiver.posts[i].id, item->id, 32) != 0) continue;
+    same += aod_slice_equal(receiver.posts[i].body, item->raw);
+    count++;
+  }
+  pthread_mutex_unlock(&receiver.lock);
+  assert_int_equal(same, count); /* the same bytes every time */
   return count;
 }
 
