@@ -86,6 +86,10 @@ static void take_last(void *value, void *context) {
   aod__snapshot_take(value);
 }
 
+void aod_cu_stop(aod_cu_t *cu) {
+  if (cu) cu->stopping = true;
+}
+
 void aod_cu_close(aod_cu_t *cu) {
   if (!cu) return;
   pthread_mutex_lock(&cu->lock);

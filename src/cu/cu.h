@@ -63,6 +63,9 @@ typedef struct {
 } aod_cu_options_t;
 
 int aod_cu_open(aod_cu_t **cu, const aod_cu_options_t *options, aod_error_t *err);
+/* Whoever waits for an evaluation that takes more than another turn is answered AOD_ECLOSED from
+ * now on: nothing is lost by it, and it may take hours. Any thread. NULL is allowed. */
+void aod_cu_stop(aod_cu_t *cu);
 /* Finish what was asked, then close. Nothing may be asked any more. */
 void aod_cu_close(aod_cu_t *cu);
 

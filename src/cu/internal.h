@@ -37,6 +37,7 @@ struct aod_cu {
   const aod_gateway_t *gateway;
   aod_cu_access_t access;
   aod__busy_t busy;
+  _Atomic bool stopping; /* see aod_cu_stop */
   aod_computer_t interface;
   aod_pool_t *pool;                    /* the evaluation slots: about as many as cores */
   aod_pool_t *read_pool;               /* those of dry runs */

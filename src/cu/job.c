@@ -40,6 +40,8 @@ static void run(aod_task_t *task) {
   else if (code == AOD_OK)
     code = aod__process_advance(process, &job->target, &err);
   int64_t spent_us = aod_clock_monotonic_us() - started_us;
+  if (code == 1 && process->cu->stopping)
+    code = aod_fail(&err, AOD_ECLOSED, "the compute unit is stopping; ask again when it is back");
   if (code == 1)
     post(job);
   else

@@ -510,6 +510,7 @@ void aod_network_close(aod_network_t *network) {
   if (network->mu) aod_mu_drain(network->mu, OUTBOX_GRACE_MS);
   if (network->client) aod_client_stop(network->client); /* who waits for a neighbour, goes on */
   aod_remote_scheduler_stop(network->remote_scheduler);
+  aod_cu_stop(network->cu);
   if (network->mu) aod_mu_stop(network->mu);
   for (int i = 0; i < AOD_PORTS; i++)
     if (network->servers[i]) aod_server_close(network->servers[i]);

@@ -112,6 +112,21 @@ static void an_endless_message_ends_at_the_compute_limit(void **state) {
   assert_string_equal(ask(process, good), counted(2));
 }
 
+/* Each message takes longer than a turn. */
+static void a_unit_that_stops_does_not_evaluate_for_hours(void **state) {
+  (void)state;
+  const uint8_t *process =
+      process_add(compute_module_id, tags_of("Compute-Limit", "200000000000", NULL));
+  for (int i = 0; i < SCHEDULE_MAX - 2; i++) message_add(process, "l");
+  const uint8_t *last = message_add(process, "c");
+  asking_t asking;
+  asking_submit(&asking, process, last);
+  aod_cu_stop(cu);
+  check_fails(asking_wait(&asking), AOD_ECLOSED, &asking.error, "ask again");
+  aod_buf_free(&asking.call.body);
+  cu_reopen();
+}
+
 /* ---- restarts ---- */
 
 static void a_restart_changes_no_result(void **state) {
@@ -270,6 +285,7 @@ int main(void) {
       CU_TEST(processes_do_not_see_each_other),
       CU_TEST(many_askers_get_what_one_gets),
       CU_TEST(closing_answers_everybody),
+      CU_TEST(a_unit_that_stops_does_not_evaluate_for_hours),
       CU_TEST(a_failed_message_leaves_the_state_and_takes_its_place),
       CU_TEST(an_endless_message_ends_at_the_compute_limit),
       CU_TEST(a_restart_changes_no_result),
