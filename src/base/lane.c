@@ -14,7 +14,7 @@ struct aod_pool {
   pthread_mutex_t lock;
   pthread_cond_t wake, drained;
   aod_task_t *first, *last;
-  int running; /* threads inside a task */
+  int running; /* threads inside a task, callers of aod_lane_run included */
   bool closing;
   int thread_count;
   pthread_t threads[THREADS_MAX];
@@ -41,6 +41,12 @@ static aod_task_t *pop(aod_task_t **first, aod_task_t **last) {
 
 /* ---- pool ---- */
 
+/* With the lock held. */
+static void end_running(aod_pool_t *pool) {
+  pool->running--;
+  if (!pool->first && pool->running == 0) pthread_cond_broadcast(&pool->drained);
+}
+
 static void *work(void *argument) {
   aod_pool_t *pool = argument;
   pthread_mutex_lock(&pool->lock);
@@ -51,8 +57,7 @@ static void *work(void *argument) {
       pthread_mutex_unlock(&pool->lock);
       task->run(task);
       pthread_mutex_lock(&pool->lock);
-      pool->running--;
-      if (!pool->first && pool->running == 0) pthread_cond_broadcast(&pool->drained);
+      end_running(pool);
       continue;
     }
     if (pool->closing) break;
@@ -105,14 +110,11 @@ void aod_pool_post(aod_pool_t *pool, aod_task_t *task) {
 /* ---- lane ---- */
 
 /* What came meanwhile takes its turn on a thread of the pool. */
-static void end_turn(aod_lane_t *lane) {
-  aod_pool_t *pool = lane->pool;
-  pthread_mutex_lock(&pool->lock);
+static void end_turn_locked(aod_lane_t *lane) {
   if (lane->first)
-    post_locked(pool, &lane->turn);
+    post_locked(lane->pool, &lane->turn);
   else
     lane->scheduled = false;
-  pthread_mutex_unlock(&pool->lock);
 }
 
 static void take_turn(aod_task_t *turn) {
@@ -121,7 +123,9 @@ static void take_turn(aod_task_t *turn) {
   aod_task_t *task = pop(&lane->first, &lane->last);
   pthread_mutex_unlock(&lane->pool->lock);
   task->run(task);
-  end_turn(lane);
+  pthread_mutex_lock(&lane->pool->lock);
+  end_turn_locked(lane);
+  pthread_mutex_unlock(&lane->pool->lock);
 }
 
 void aod_lane_init(aod_lane_t *lane, aod_pool_t *pool) {
@@ -140,16 +144,22 @@ void aod_lane_post(aod_lane_t *lane, aod_task_t *task) {
 }
 
 void aod_lane_run(aod_lane_t *lane, aod_task_t *task) {
-  pthread_mutex_lock(&lane->pool->lock);
+  aod_pool_t *pool = lane->pool;
+  pthread_mutex_lock(&pool->lock);
   bool idle = !lane->scheduled;
-  if (idle)
+  if (idle) {
     lane->scheduled = true;
-  else
+    pool->running++;
+  } else {
     push(&lane->first, &lane->last, task);
-  pthread_mutex_unlock(&lane->pool->lock);
+  }
+  pthread_mutex_unlock(&pool->lock);
   if (!idle) return;
   task->run(task);
-  end_turn(lane);
+  pthread_mutex_lock(&pool->lock);
+  end_turn_locked(lane);
+  end_running(pool);
+  pthread_mutex_unlock(&pool->lock);
 }
 
 bool aod_lane_idle(aod_lane_t *lane) {

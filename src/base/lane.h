@@ -22,7 +22,8 @@ typedef struct aod_pool aod_pool_t;
 
 /* `threads` 0: one a core. `name` (15 characters at most) is what the debugger shows. */
 aod_pool_t *aod_pool_open(const char *name, int threads);
-/* Run what is queued, tasks posted meanwhile included, then end the threads. */
+/* Run what is queued, tasks posted meanwhile included, then end the threads. Waits for tasks that
+ * run on callers' threads. */
 void aod_pool_close(aod_pool_t *pool);
 void aod_pool_post(aod_pool_t *pool, aod_task_t *task);
 
@@ -37,8 +38,7 @@ void aod_lane_init(aod_lane_t *lane, aod_pool_t *pool);
 /* Any thread. The lane must live until its tasks have run. */
 void aod_lane_post(aod_lane_t *lane, aod_task_t *task);
 /* The same, but when the lane is idle the task runs here and now, which spares waking a thread of
- * the pool. For short tasks; the caller holds no lock. Must have returned before the pool is
- * closed. */
+ * the pool. For short tasks; the caller holds no lock. */
 void aod_lane_run(aod_lane_t *lane, aod_task_t *task);
 bool aod_lane_idle(aod_lane_t *lane); /* nothing queued, nothing running */
 

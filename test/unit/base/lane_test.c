@@ -1,6 +1,7 @@
 #include "base/lane.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "base/bytes.h"
@@ -161,6 +162,48 @@ static void closing_runs_what_tasks_post_meanwhile(void **state) {
   assert_int_equal(links, 1001);
 }
 
+/* ---- closing while a caller's own thread runs a task ---- */
+
+static struct {
+  aod_task_t task;
+  aod_lane_t lane;
+  sem_t begun, closed;
+  bool outlived; /* the pool was closed before the task had ended */
+} own;
+
+static void run_own(aod_task_t *task) {
+  (void)task;
+  sem_post(&own.begun);
+  struct timespec soon;
+  clock_gettime(CLOCK_REALTIME, &soon);
+  soon.tv_sec += 1;
+  own.outlived = sem_timedwait(&own.closed, &soon) == 0;
+}
+
+static void *run_in_lane(void *argument) {
+  (void)argument;
+  aod_lane_run(&own.lane, &own.task);
+  return NULL;
+}
+
+static void closing_waits_for_tasks_on_callers_threads(void **state) {
+  (void)state;
+  aod_pool_t *pool = aod_pool_open("test", 1);
+  pthread_t caller;
+  sem_init(&own.begun, 0, 0);
+  sem_init(&own.closed, 0, 0);
+  own.task.run = run_own;
+  aod_lane_init(&own.lane, pool);
+  assert_int_equal(pthread_create(&caller, NULL, run_in_lane, NULL), 0);
+  sem_wait(&own.begun);
+  aod_pool_close(pool);
+  sem_post(&own.closed);
+  pthread_join(caller, NULL);
+  assert_false(own.outlived);
+  sem_destroy(&own.begun);
+  sem_destroy(&own.closed);
+}
+
 static void an_idle_pool_closes(void **state) {
   (void)state;
   for (int i = 0; i < 20; i++) aod_pool_close(aod_pool_open("test", i % 3));
@@ -173,6 +216,7 @@ int main(void) {
       TEST(an_idle_lane_runs_its_task_on_the_caller_s_thread),
       TEST(lanes_take_turns),
       TEST(closing_runs_what_tasks_post_meanwhile),
+      TEST(closing_waits_for_tasks_on_callers_threads),
       TEST(an_idle_pool_closes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
