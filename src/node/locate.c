@@ -24,8 +24,8 @@ struct place {
   int64_t until_us;
   uint8_t wallet[32]; /* of a process */
   bool has_wallet;
-  bool nobody;            /* no gateway knew it until `until_us` */
-  place_t *newer, *older; /* by last use */
+  int64_t nobody_until_us; /* no gateway knew it; apart, since a wallet may be asked for as one */
+  place_t *newer, *older;  /* by last use */
 };
 
 struct aod_locator {
@@ -91,9 +91,10 @@ static knowledge_t recall(aod_locator_t *locator, const uint8_t id[32], aod_aren
   pthread_mutex_lock(&locator->lock);
   const place_t *place = get_place(locator, id);
   if (place) {
+    int64_t now_us = aod_clock_monotonic_us();
     known = (knowledge_t){.until_us = place->until_us,
-                          .fresh = place->until_us > aod_clock_monotonic_us(),
-                          .nobody = place->nobody,
+                          .fresh = place->until_us > now_us,
+                          .nobody = place->nobody_until_us > now_us,
                           .has_wallet = place->has_wallet};
     memcpy(known.wallet, place->wallet, 32);
     if (place->url) known.url = aod_arena_printf(arena, "%s", place->url);
@@ -107,7 +108,6 @@ static void remember_wallet_of(aod_locator_t *locator, const uint8_t process[32]
   pthread_mutex_lock(&locator->lock);
   place_t *place = make_place(locator, process);
   place->has_wallet = true;
-  place->nobody = false;
   memcpy(place->wallet, wallet, 32);
   pthread_mutex_unlock(&locator->lock);
 }
@@ -125,8 +125,7 @@ static void remember_url(aod_locator_t *locator, const uint8_t id[32], const cha
 static void remember_nobody(aod_locator_t *locator, const uint8_t process[32]) {
   pthread_mutex_lock(&locator->lock);
   place_t *place = make_place(locator, process);
-  place->nobody = true;
-  place->until_us = aod_clock_monotonic_us() + NOBODY_MS * INT64_C(1000);
+  place->nobody_until_us = aod_clock_monotonic_us() + NOBODY_MS * INT64_C(1000);
   pthread_mutex_unlock(&locator->lock);
 }
 
@@ -290,10 +289,9 @@ static int ask_wallet(aod_locator_t *locator, const uint8_t process[32], bool pa
 /* "https://host:port" of an absolute URL. */
 static aod_slice_t origin_of(aod_slice_t url) {
   const uint8_t *host = memmem(url.ptr, url.len, "://", 3);
-  if (!host) return url;
-  size_t before = (size_t)(host - url.ptr) + 3;
-  const uint8_t *path = memchr(url.ptr + before, '/', url.len - before);
-  return path ? aod_slice_sub(url, 0, (size_t)(path - url.ptr)) : url;
+  size_t end = host ? (size_t)(host - url.ptr) + 3 : url.len;
+  while (end < url.len && !strchr("/?#", url.ptr[end])) end++;
+  return aod_slice_sub(url, 0, end);
 }
 
 static bool is_redirect(int status) {
@@ -309,15 +307,17 @@ static int follow_router(aod_locator_t *locator, const uint8_t process[32], cons
   aod_call_t call = {.url = aod_arena_printf(arena, "%s/?process-id=%s", base, text),
                      .redirect = &leads_to};
   int code = aod_client_perform(locator->client, &call, err);
-  aod_slice_t target = aod_buf_slice(&leads_to);
+  aod_slice_t origin = origin_of(aod_buf_slice(&leads_to));
   *url = base;
-  if (code == AOD_OK && is_redirect(call.status) && target.len)
-    *url = aod_arena_printf(arena, "%.*s", AOD_ARG(origin_of(target)));
+  if (code != AOD_OK)
+    code = aod_fail(err, AOD_EUNAVAILABLE, "the scheduler did not answer: %s", call.error.message);
+  else if (origin.len > URL_CHARS_MAX)
+    code = aod_fail(err, AOD_EUNAVAILABLE, "the scheduler sends to a URL that is too long");
+  else if (is_redirect(call.status) && origin.len)
+    *url = aod_arena_printf(arena, "%.*s", AOD_ARG(origin));
   aod_buf_free(&call.answer);
   aod_buf_free(&leads_to);
-  return code == AOD_OK ? AOD_OK
-                        : aod_fail(err, AOD_EUNAVAILABLE, "the scheduler did not answer: %s",
-                                   call.error.message);
+  return code;
 }
 
 static int look_up(aod_locator_t *locator, const uint8_t process[32], const knowledge_t *known,
@@ -329,7 +329,7 @@ static int look_up(aod_locator_t *locator, const uint8_t process[32], const know
   if (known->has_wallet)
     memcpy(wallet, known->wallet, 32);
   else
-    code = ask_wallet(locator, process, !(known->nobody && known->fresh), arena, wallet, err);
+    code = ask_wallet(locator, process, !known->nobody, arena, wallet, err);
   if (code == AOD_OK) code = locate_wallet(locator, wallet, arena, &base, &until_us, err);
   if (code == AOD_OK) code = follow_router(locator, process, base, arena, url, err);
   if (code == AOD_OK) remember_url(locator, process, *url, until_us);

@@ -146,6 +146,27 @@ static void a_router_is_followed_to_the_origin_it_names(void **state) {
   check_at(new_process(wallet_text).id, "http://127.0.0.1:9");
   redirect = "https://scheduler.example";
   check_at(new_process(wallet_text).id, "https://scheduler.example");
+  redirect = "http://127.0.0.1:9?to=/deep";
+  check_at(new_process(wallet_text).id, "http://127.0.0.1:9");
+}
+
+static void a_router_that_names_no_usable_url_is_not_followed(void **state) {
+  (void)state;
+  static char far_away[3000] = "http://";
+  memset(far_away + 7, 'a', sizeof far_away - 8);
+  announce(wallet, here, "3600000");
+  redirect = far_away;
+  check_not(new_process(wallet_text).id, AOD_EUNAVAILABLE, "a URL that is too long");
+}
+
+/* Anybody can send a message to the address of a scheduler's wallet. */
+static void a_wallet_that_was_asked_for_as_a_process_is_found_as_a_wallet(void **state) {
+  (void)state;
+  uint8_t address[32];
+  aod_signer_address(wallet, address);
+  check_not(address, AOD_ENOTFOUND, "was not found on gateway");
+  announce(wallet, here, "3600000");
+  check_at(new_process(wallet_text).id, here);
 }
 
 static void a_location_counts_only_when_the_wallet_signed_it(void **state) {
@@ -217,6 +238,8 @@ int main(void) {
       CASE(a_process_is_where_its_wallet_says),
       CASE(tag_names_are_read_in_any_case),
       CASE(a_router_is_followed_to_the_origin_it_names),
+      CASE(a_router_that_names_no_usable_url_is_not_followed),
+      CASE(a_wallet_that_was_asked_for_as_a_process_is_found_as_a_wallet),
       CASE(a_location_counts_only_when_the_wallet_signed_it),
       CASE(what_is_no_location_is_refused),
       CASE(what_was_true_stays_while_nothing_newer_can_be_had),
