@@ -1,5 +1,6 @@
 /* A scheduler elsewhere: shared/spec/units.md section 3. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "ao/schedule_json.h"
@@ -14,8 +15,10 @@ struct aod_remote_scheduler {
   aod_client_t *client;
   char *base; /* NULL: each process's is located */
   aod_locator_t *locator;
-  aod_pool_t
-      *pool; /* locates for posts, which must not wait; NULL: there is a base, or it stopped */
+  pthread_mutex_t lock;
+  /* Locates for posts, which must not wait; guarded by lock; NULL: there is a base, or it stopped.
+   */
+  aod_pool_t *pool;
   aod_scheduler_t table;
 };
 
@@ -44,7 +47,8 @@ static bool read_posted(const aod_call_t *call, aod_post_t *post) {
   json_t *json;
   if (aod_json_parse(aod_buf_slice(&call->answer), &json, NULL) != AOD_OK) return false;
   bool good = aod_id_decode(aod_json_get_string(json, "id"), post->id);
-  post->timestamp_ms = (int64_t)json_number_value(json_object_get(json, "timestamp"));
+  double time_ms = json_number_value(json_object_get(json, "timestamp"));
+  post->timestamp_ms = time_ms >= 0 && time_ms < 1e15 ? (int64_t)time_ms : 0;
   json_decref(json);
   return good;
 }
@@ -68,8 +72,10 @@ static void posted(aod_call_t *call) {
   aod_error_t err;
   int code = aod__remote_outcome(call, "scheduler", &err);
   post->unknown = is_unknown(call);
-  if (code == AOD_OK && !read_posted(call, post))
+  if (code == AOD_OK && !read_posted(call, post)) {
     code = aod_fail(&err, AOD_EUNAVAILABLE, "the scheduler's answer has no id");
+    post->unknown = true;
+  }
   /* An item's id is known without being told; the reference does not tell that of an assignment
    * which it has already. */
   if (code == AOD_EEXISTS && post->raw.len) memcpy(post->id, posting->item.id, 32);
@@ -132,6 +138,15 @@ static void locate_and_send(aod_task_t *task) {
     end_posting(posting, code, &err);
 }
 
+/* False: it has stopped. */
+static bool locate_elsewhere(aod_remote_scheduler_t *remote, posting_t *posting) {
+  pthread_mutex_lock(&remote->lock);
+  bool runs = remote->pool != NULL;
+  if (runs) aod_pool_post(remote->pool, &posting->task);
+  pthread_mutex_unlock(&remote->lock);
+  return runs;
+}
+
 static void post(void *context, aod_post_t *post) {
   aod_remote_scheduler_t *remote = context;
   posting_t *posting = aod_alloc(sizeof *posting);
@@ -146,9 +161,7 @@ static void post(void *context, aod_post_t *post) {
   else if (base || (!posting->wallet.len &&
                     aod_locate_known(remote->locator, posting->process, &posting->arena, &base)))
     send(posting, base);
-  else if (remote->pool)
-    aod_pool_post(remote->pool, &posting->task);
-  else
+  else if (!locate_elsewhere(remote, posting))
     locate_and_send(&posting->task);
 }
 
@@ -254,6 +267,7 @@ static int now(void *context, const uint8_t process[32], int64_t *timestamp_ms, 
 static aod_remote_scheduler_t *make(aod_client_t *client) {
   aod_remote_scheduler_t *remote = aod_alloc(sizeof *remote);
   remote->client = client;
+  pthread_mutex_init(&remote->lock, NULL);
   remote->table =
       (aod_scheduler_t){.context = remote, .post = post, .find = find, .range = range, .now = now};
   return remote;
@@ -278,9 +292,11 @@ const aod_scheduler_t *aod_remote_scheduler_table(aod_remote_scheduler_t *remote
 }
 
 void aod_remote_scheduler_stop(aod_remote_scheduler_t *remote) {
-  if (!remote || !remote->pool) return;
+  if (!remote) return;
+  pthread_mutex_lock(&remote->lock);
   aod_pool_t *pool = remote->pool;
   remote->pool = NULL;
+  pthread_mutex_unlock(&remote->lock);
   aod_pool_close(pool);
 }
 
@@ -288,6 +304,7 @@ void aod_remote_scheduler_close(aod_remote_scheduler_t *remote) {
   if (!remote) return;
   aod_remote_scheduler_stop(remote);
   aod_locator_close(remote->locator);
+  pthread_mutex_destroy(&remote->lock);
   free(remote->base);
   free(remote);
 }
