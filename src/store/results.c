@@ -95,34 +95,49 @@ static void put_done(aod_db_write_t *write) {
   free(put);
 }
 
-static put_t *take_held(aod_results_t *results) {
-  pthread_mutex_lock(&results->lock);
-  put_t *held = results->held;
-  results->held = NULL;
-  results->held_bytes = 0;
-  pthread_mutex_unlock(&results->lock);
-  return held;
-}
-
+/* With the lock held throughout, so that no truncation comes between. */
 static void submit_held(aod_results_t *results) {
-  for (put_t *put = take_held(results), *next; put; put = next) {
+  pthread_mutex_lock(&results->lock);
+  for (put_t *put = results->held, *next; put; put = next) {
     next = put->next;
     aod_db_submit(results->db, &put->write);
   }
+  results->held = NULL;
+  results->held_bytes = 0;
+  pthread_mutex_unlock(&results->lock);
 }
 
-static void drop_held(aod_results_t *results) {
-  for (put_t *put = take_held(results), *next; put; put = next) {
+static void free_held(aod_results_t *results) {
+  for (put_t *put = results->held, *next; put; put = next) {
     next = put->next;
     free(put);
   }
+}
+
+/* What is held of a process from a position on, and may not be held any more. */
+static void truncate_held(aod_results_t *results, const uint8_t process[32], uint64_t position) {
+  pthread_mutex_lock(&results->lock);
+  results->truncations++;
+  for (put_t **link = &results->held, *put; (put = *link);) {
+    bool goes =
+        memcmp(put->evaluated.process, process, 32) == 0 && put->evaluated.position >= position;
+    put->truncations = results->truncations;
+    if (!goes) {
+      link = &put->next;
+      continue;
+    }
+    *link = put->next;
+    results->held_bytes -= put->size;
+    free(put);
+  }
+  pthread_mutex_unlock(&results->lock);
 }
 
 void aod_results_close(aod_results_t *results) {
   if (!results) return;
   submit_held(results);
   aod_db_close(results->db);
-  drop_held(results);
+  free_held(results);
   pthread_mutex_destroy(&results->lock);
   free(results);
 }
@@ -184,10 +199,7 @@ static void truncate_done(aod_db_write_t *write) {
 }
 
 void aod_results_truncate(aod_results_t *results, const uint8_t process[32], uint64_t position) {
-  pthread_mutex_lock(&results->lock);
-  results->truncations++;
-  pthread_mutex_unlock(&results->lock);
-  drop_held(results);
+  truncate_held(results, process, position);
   truncation_t *truncation = aod_alloc(sizeof *truncation);
   truncation->write.run = truncate_run;
   truncation->write.done = truncate_done;

@@ -110,6 +110,23 @@ static void what_is_truncated_while_it_waits_does_not_come_back(void **state) {
     assert_int_equal(aod_results_get(results, P, nonce, &arena, &read, &err), AOD_ENOTFOUND);
 }
 
+static void what_waits_outlives_what_is_truncated_beside_it(void **state) {
+  (void)state;
+  execute("CREATE TRIGGER full BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  put(P, 0, "zero", "");
+  put(P, 1, "old", "");
+  aod_results_flush(results);
+  aod_results_truncate(results, Q, 0);
+  aod_results_truncate(results, P, 1);
+  aod_results_flush(results);
+  aod_results_flush(results);
+  execute("DROP TRIGGER full");
+  aod_results_flush(results);
+  check_stored(P, 0, "zero", "");
+  aod_evaluated_t read;
+  assert_int_equal(aod_results_get(results, P, 1, &arena, &read, &err), AOD_ENOTFOUND);
+}
+
 static void the_first_result_stands(void **state) {
   (void)state;
   put(P, 0, "first", "");
@@ -316,6 +333,7 @@ int main(void) {
       RESULTS_TEST(a_result_reads_back_after_a_flush),
       RESULTS_TEST(what_could_not_be_written_is_written_later),
       RESULTS_TEST(what_is_truncated_while_it_waits_does_not_come_back),
+      RESULTS_TEST(what_waits_outlives_what_is_truncated_beside_it),
       RESULTS_TEST(the_first_result_stands),
       RESULTS_TEST(results_are_there_after_reopening),
       RESULTS_TEST(an_evaluation_is_read_by_its_position),
