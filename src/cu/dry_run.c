@@ -86,11 +86,16 @@ typedef struct {
   aod_process_t *process;
 } reader_t;
 
-/* The lock is held. */
-static aod_dry_run_t *take_waiting(aod_readers_t *readers) {
-  aod_dry_run_t *run = readers->first;
-  if (run) readers->first = run->next;
-  return run;
+/* The first that waits. Those before it whose place the process has left meanwhile go to `passed`.
+ * The lock is held. */
+static aod_dry_run_t *take_waiting(aod_readers_t *readers, aod_dry_run_t **passed) {
+  for (aod_dry_run_t *run; (run = readers->first);) {
+    readers->first = run->next;
+    if (!run->job.exact || run->moment == readers->moment) return run;
+    run->next = *passed;
+    *passed = run;
+  }
+  return NULL;
 }
 
 /* The look that is left from before, when nothing has changed, else a new one. The lock is held. */
@@ -106,7 +111,8 @@ static void drop_spare(aod_readers_t *readers) {
   readers->spare = NULL;
 }
 
-/* Their process has left memory: to the lane again, unless the unit is closing. */
+/* Their process has left memory, or the place where they want it: to the lane again, which finds
+ * both, unless the unit is closing. */
 static void send_back(aod_process_t *process, aod_dry_run_t *run) {
   aod_cu_t *cu = process->cu;
   for (aod_dry_run_t *next; run; run = next) {
@@ -127,15 +133,15 @@ static void send_back(aod_process_t *process, aod_dry_run_t *run) {
 static int begin_turn(aod_process_t *process, aod_look_t **look, aod_dry_run_t **run,
                       aod_error_t *err) {
   aod_readers_t *readers = &process->readers;
-  aod_dry_run_t *homeless = NULL;
+  aod_dry_run_t *passed = NULL;
   int code = 0;
   pthread_mutex_lock(&readers->lock);
   while (readers->changing) pthread_cond_wait(&readers->changed, &readers->lock);
   if (!readers->open) {
-    homeless = readers->first;
+    passed = readers->first;
     readers->first = NULL;
   }
-  *run = take_waiting(readers);
+  *run = take_waiting(readers, &passed);
   if (*run) code = take_look(process, look, err);
   if (*run && code == AOD_OK) {
     readers->views++;
@@ -143,18 +149,20 @@ static int begin_turn(aod_process_t *process, aod_look_t **look, aod_dry_run_t *
   }
   if (!*run) readers->count--;
   pthread_mutex_unlock(&readers->lock);
-  send_back(process, homeless);
+  send_back(process, passed);
   return code;
 }
 
-static aod_dry_run_t *next_run(aod_readers_t *readers, const aod_look_t *look,
+static aod_dry_run_t *next_run(aod_process_t *process, const aod_look_t *look,
                                int64_t turn_end_us) {
-  aod_dry_run_t *run = NULL;
+  aod_readers_t *readers = &process->readers;
+  aod_dry_run_t *run = NULL, *passed = NULL;
   pthread_mutex_lock(&readers->lock);
   if (!readers->changing && look->moment == readers->moment &&
       aod_clock_monotonic_us() < turn_end_us)
-    run = take_waiting(readers);
+    run = take_waiting(readers, &passed);
   pthread_mutex_unlock(&readers->lock);
+  send_back(process, passed);
   return run;
 }
 
@@ -185,7 +193,7 @@ static void read_on(aod_task_t *task) {
   while (code == 1 && run) {
     int answered = run_on(look, run, &err);
     run->done(run, answered, &err);
-    run = next_run(&process->readers, look, turn_end_us);
+    run = next_run(process, look, turn_end_us);
   }
   if (code == 1) end_turn(&process->readers, look);
   aod_pool_post(pool, task);
@@ -198,6 +206,7 @@ static void enqueue(aod_process_t *process, aod_dry_run_t *run) {
   while (*link) link = &(*link)->next;
   *link = run;
   run->next = NULL;
+  run->moment = readers->moment;
   readers->open = true;
   bool more = readers->count < process->cu->readers_max;
   if (more) readers->count++;

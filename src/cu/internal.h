@@ -271,6 +271,7 @@ struct aod_dry_run {
   uint8_t process[32];
   bool has_message; /* after this message instead of now */
   uint8_t message[32];
+  uint64_t moment; /* of the readers, when the process came to the place */
   const json_t *body;
   void (*done)(aod_dry_run_t *run, int code, const aod_error_t *err);
   aod_buf_t answer; /* out: the JSON of the result */
