@@ -114,12 +114,29 @@ static int build(const order_t *order, aod_slice_t wasm, aod_slice_t folded, aod
   return rc;
 }
 
-static bool find(const order_t *order, aod_code_t *code) {
+static void unload(aod_code_t *code) {
+  if (code->library) dlclose(code->library);
+  if (code->fd >= 0) close(code->fd);
+  aod_wasm_module_free(&code->module);
+  aod_buf_free(&code->bytes);
+}
+
+/* An entry of the directory; only one of this folded module, where one is given: an entry's name
+ * does not tell which Binaryen has folded it. */
+static bool load(const order_t *order, const char *directory, bool any_compiler, aod_slice_t folded,
+                 aod_code_t *code) {
+  if (!aod__entry_load(&order->entry, directory, any_compiler, order->options->elsewhere, code))
+    return false;
+  if (!folded.len || aod_slice_equal(aod_buf_slice(&code->bytes), folded)) return true;
+  unload(code);
+  return false;
+}
+
+static bool find(const order_t *order, aod_slice_t folded, aod_code_t *code) {
   const aod_code_options_t *options = order->options;
-  const aod__entry_t *entry = &order->entry;
   bool any = !options->compiler, missing = order->compiler.len == 0;
-  return aod__entry_load(entry, options->shared_cache_dir, any, options->elsewhere, code) ||
-         aod__entry_load(entry, options->cache_dir, missing, options->elsewhere, code);
+  return load(order, options->shared_cache_dir, any, folded, code) ||
+         load(order, options->cache_dir, missing, folded, code);
 }
 
 /* Not in the cache: make it. */
@@ -129,9 +146,10 @@ static int make(const order_t *order, aod_slice_t wasm, aod_slice_t folded, aod_
     return aod_fail(err, order->missing.code, "%s", order->missing.message);
   int rc = build(order, wasm, folded, err);
   if (rc) return rc;
-  const aod_code_options_t *options = order->options;
-  if (aod__entry_load(&order->entry, options->cache_dir, false, options->elsewhere, code)) return 0;
-  return aod_fail(err, AOD_ECOMPILE, "the compiled module cannot be loaded: %s", dlerror());
+  if (load(order, order->options->cache_dir, false, folded, code)) return 0;
+  const char *reason = dlerror();
+  return aod_fail(err, AOD_ECOMPILE, "the compiled module cannot be loaded: %s",
+                  reason ? reason : "its file has changed");
 }
 
 /* What a function returns that has filled `loaded`, or failed to. */
@@ -152,7 +170,7 @@ int aod_code_load(aod_slice_t wasm, const char *name, const aod_code_options_t *
   uint8_t sha256[32];
   aod_sha256(wasm, sha256);
   begin(&order, sha256, name, options);
-  int rc = find(&order, loaded) ? 0 : make(&order, wasm, AOD_EMPTY, loaded, err);
+  int rc = find(&order, AOD_EMPTY, loaded) ? 0 : make(&order, wasm, AOD_EMPTY, loaded, err);
   return end(&order, rc, loaded, code, err);
 }
 
@@ -162,17 +180,20 @@ bool aod_code_find(aod_slice_t wasm, const aod_code_options_t *options, aod_code
   uint8_t sha256[32];
   aod_sha256(wasm, sha256);
   begin(&order, sha256, "", options);
-  return end(&order, find(&order, loaded) ? 0 : AOD_ENOTFOUND, loaded, code, NULL) == 0;
+  int rc = find(&order, AOD_EMPTY, loaded) ? 0 : AOD_ENOTFOUND;
+  return end(&order, rc, loaded, code, NULL) == 0;
 }
 
-/* The lock on the file from which all programs load the other tier: it goes with its owner. */
+/* The lock on the file from which all programs load the other tier: it goes with its owner. Where
+ * files cannot be locked each compiles. */
 static int find_or_make(const order_t *order, const aod_code_t *other, aod_code_t *code,
                         aod_error_t *err) {
-  while (flock(other->fd, LOCK_EX | LOCK_NB)) {
+  aod_slice_t folded = aod_buf_slice(&other->bytes);
+  while (flock(other->fd, LOCK_EX | LOCK_NB) && (errno == EWOULDBLOCK || errno == EINTR)) {
     if (aod__compile_stopped(order->options, LOOK_AGAIN_MS))
       return aod_fail(err, AOD_ECLOSED, "the compiler was stopped");
   }
-  int rc = find(order, code) ? 0 : make(order, AOD_EMPTY, aod_buf_slice(&other->bytes), code, err);
+  int rc = find(order, folded, code) ? 0 : make(order, AOD_EMPTY, folded, code, err);
   flock(other->fd, LOCK_UN);
   return rc;
 }
@@ -198,9 +219,6 @@ int aod_code_open(int fd, aod_code_t **code, aod_error_t *err) {
 
 void aod_code_close(aod_code_t *code) {
   if (!code) return;
-  if (code->library) dlclose(code->library);
-  if (code->fd >= 0) close(code->fd);
-  aod_wasm_module_free(&code->module);
-  aod_buf_free(&code->bytes);
+  unload(code);
   free(code);
 }

@@ -1,10 +1,14 @@
 /* The pipeline as its users see it: what is compiled, what comes from the cache, what happens to a
  * cache that was damaged, and what folding leaves of a module. */
 #include "support/wasm.h"
+#include "vm/cache.h"
+#include "vm/compile.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,6 +140,66 @@ static void test_damaged_entry_is_rebuilt(void **state) {
       assert_int_equal(fixture->begun, ++compiled);
     }
 }
+
+/* ---- the other tier ---- */
+
+static aod_code_t *load_first_tier(fixture_t *fixture) {
+  aod_code_t *code;
+  fixture->options.elsewhere = true;
+  assert_int_equal(
+      aod_code_load(aod_buf_slice(&fixture->wasm), "seven", &fixture->options, &code, NULL), 0);
+  fixture->options.tier = AOD_TIER_OPTIMISED;
+  return code;
+}
+
+/* An entry for the other tier as a program would leave it that folds otherwise. */
+static void store_folded_otherwise(const fixture_t *fixture, const aod_code_t *code) {
+  aod__entry_t entry;
+  aod_buf_t compiler = {0}, other = wasm_assemble("(module)");
+  char built[60];
+  snprintf(built, sizeof built, "%s/built", fixture->second);
+  assert_int_equal(aod__compiler_find(NULL, &compiler, NULL), 0);
+  aod__entry_name(&entry, code->wasm_sha256, &fixture->options, (const char *)compiler.ptr);
+  assert_int_equal(aod_file_write(built, AOD_TEXT("object"), 0600, NULL), 0);
+  assert_int_equal(aod__entry_store(&entry, fixture->first, built, aod_buf_slice(&other), NULL), 0);
+  aod_buf_free(&compiler);
+  aod_buf_free(&other);
+}
+
+static void test_other_tier_is_of_the_same_folded_module(void **state) {
+  fixture_t *fixture = *state;
+  aod_code_t *first = load_first_tier(fixture), *other;
+  aod_error_t err;
+  store_folded_otherwise(fixture, first);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(aod_code_load_tier(first, "seven", &fixture->options, &other, &err), 0);
+    assert_int_equal(fixture->done, 2); /* made anew, and then found */
+    assert_true(aod_slice_equal(aod_buf_slice(&other->bytes), aod_buf_slice(&first->bytes)));
+    aod_code_close(other);
+  }
+  aod_code_close(first);
+}
+
+static void test_other_tier_where_files_cannot_be_locked(void **state) {
+  fixture_t *fixture = *state;
+  aod_code_t *first = load_first_tier(fixture), *other;
+  aod_error_t err;
+  assert_int_equal(aod_code_load_tier(first, "seven", &fixture->options, &other, &err), 0);
+  aod_code_close(other);
+  aod_code_t unlocked = *first;
+  unlocked.fd = open(fixture->first, O_PATH | O_CLOEXEC);
+  assert_true(unlocked.fd >= 0);
+  fixture->options.background = true;
+  fixture->options.stop = eventfd(1, EFD_CLOEXEC);
+  int rc = aod_code_load_tier(&unlocked, "seven", &fixture->options, &other, &err);
+  assert_int_equal(rc, 0);
+  aod_code_close(other);
+  aod_code_close(first);
+  close(unlocked.fd);
+  close(fixture->options.stop);
+}
+
+/* ---- two caches ---- */
 
 static void test_shared_cache(void **state) {
   fixture_t *fixture = *state;
@@ -286,6 +350,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_compiled_once),
       TEST(test_damaged_entry_is_rebuilt),
+      TEST(test_other_tier_is_of_the_same_folded_module),
+      TEST(test_other_tier_where_files_cannot_be_locked),
       TEST(test_shared_cache),
       TEST(test_relative_directory),
       TEST(test_compiler_that_fails),
