@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_SECONDS = 3600, MAX_FLAGS = 24, MAX_COMPLAINT = 700 };
+enum { MAX_SECONDS = 3600, MAX_FLAGS = 24, MAX_COMPLAINT = 700, LOOK_AGAIN_MS = 100 };
 
 #define COMMON                                                                                     \
   "-std=gnu17 -w -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno "                     \
@@ -129,12 +129,18 @@ bool aod__compile_stopped(const aod_code_options_t *options, int ms) {
   return poll(&stop, 1, ms) > 0;
 }
 
+static bool has_ended(pid_t pid) {
+  siginfo_t info = {0};
+  return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0 || info.si_pid != 0;
+}
+
 /* In the background: until it has ended or is to. */
 static void await(pid_t pid, const aod_code_options_t *options) {
   if (!options->background) return;
   struct pollfd events[2] = {{.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN},
                              {.fd = options->stop, .events = POLLIN}};
-  while (poll(events, 2, -1) < 0 && errno == EINTR) {}
+  int pause_ms = events[0].fd < 0 ? LOOK_AGAIN_MS : -1; /* no descriptor is to be had */
+  while (!events[1].revents && !has_ended(pid)) poll(events, 2, pause_ms);
   if (events[1].revents) { /* its group may not exist yet */
     kill(pid, SIGKILL);
     kill(-pid, SIGKILL);
