@@ -110,10 +110,9 @@ static bool dedupe_key(const aod_scheduled_t *scheduled, const aod_assignment_t 
 static int is_known(aod_process_t *process, const uint8_t key[32], uint64_t nonce,
                     aod_error_t *err) {
   if (aod_idmap_get(&process->recent_keys, key)) return 1;
-  if (process->recent_keys.count >= RECENT_KEYS_MAX) {
-    aod_results_flush(process->cu->results);
-    aod_idmap_free(&process->recent_keys);
-  }
+  size_t count = process->recent_keys.count;
+  if (count && count % RECENT_KEYS_MAX == 0 && aod_results_flush(process->cu->results))
+    aod_idmap_free(&process->recent_keys); /* else some are nowhere but here */
   return aod_results_has_key(process->cu->results, process->id, key, nonce, err);
 }
 
@@ -203,6 +202,8 @@ int aod__skip_record(aod_process_t *process, const aod_scheduled_t *scheduled,
   if (code != AOD_OK) return code;
   if (dedupe_key(scheduled, assignment, arena, key))
     aod_results_put_earlier_key(process->cu->results, process->id, key, assignment->nonce);
+  if (assignment->nonce % RECENT_KEYS_MAX == 0) /* or they would gather in memory */
+    aod_results_flush(process->cu->results);
   at->position++;
   at->due_ms = at->timestamp_ms = assignment->timestamp_ms;
   at->block_height = assignment->block_height;

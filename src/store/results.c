@@ -42,6 +42,7 @@ struct aod__results_put {
   aod_db_write_t write;
   aod_results_t *results;
   uint64_t truncations; /* of before it */
+  bool failed;          /* once */
   size_t size;
   put_t *next;
   aod_evaluated_t evaluated;
@@ -76,6 +77,8 @@ static bool hold(put_t *put) {
   pthread_mutex_lock(&results->lock);
   bool holds =
       results->held_bytes + put->size <= HELD_BYTES_MAX && put->truncations == results->truncations;
+  if (!put->failed) results->unwritten++;
+  put->failed = true;
   if (holds) {
     put->next = results->held;
     results->held = put;
@@ -85,12 +88,20 @@ static bool hold(put_t *put) {
   return holds;
 }
 
+static void note_written(aod_results_t *results) {
+  pthread_mutex_lock(&results->lock);
+  results->unwritten--;
+  pthread_mutex_unlock(&results->lock);
+}
+
 static void put_done(aod_db_write_t *write) {
   put_t *put = (put_t *)write;
   if (write->code != AOD_OK) {
     if (hold(put)) return;
     aod_log(AOD_LOG_WARN, "cu", "a result was not stored and will be evaluated again: %s",
             write->error.message);
+  } else if (put->failed) {
+    note_written(put->results);
   }
   free(put);
 }
@@ -128,6 +139,7 @@ static void truncate_held(aod_results_t *results, const uint8_t process[32], uin
     }
     *link = put->next;
     results->held_bytes -= put->size;
+    results->unwritten--;
     free(put);
   }
   pthread_mutex_unlock(&results->lock);
@@ -208,9 +220,13 @@ void aod_results_truncate(aod_results_t *results, const uint8_t process[32], uin
   aod_db_submit(results->db, &truncation->write);
 }
 
-void aod_results_flush(aod_results_t *results) {
+bool aod_results_flush(aod_results_t *results) {
   submit_held(results);
   aod_db_flush(results->db);
+  pthread_mutex_lock(&results->lock);
+  bool all = results->unwritten == 0;
+  pthread_mutex_unlock(&results->lock);
+  return all;
 }
 
 /* ---- reading ---- */

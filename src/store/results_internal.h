@@ -12,6 +12,7 @@ struct aod_results {
   pthread_mutex_t lock;          /* guards the rest */
   struct aod__results_put *held; /* the newest first */
   size_t held_bytes;
+  size_t unwritten; /* results and notes whose writing failed: held, on their way again, or lost */
   uint64_t truncations;
 };
 

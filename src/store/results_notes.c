@@ -19,6 +19,7 @@ const char aod__results_notes_schema[] =
 /* A row of one of the tables: process, 32 bytes, numbers. */
 typedef struct {
   aod_db_write_t write;
+  aod_results_t *results;
   const char *sql;
   uint8_t process[32], bytes[32];
   int64_t numbers[2];
@@ -34,10 +35,18 @@ static int note_run(aod_db_write_t *write, aod_db_connection_t *connection, aod_
   return aod_db_run(insert, err);
 }
 
+static void count_lost(aod_results_t *results) {
+  pthread_mutex_lock(&results->lock);
+  results->unwritten++;
+  pthread_mutex_unlock(&results->lock);
+}
+
 static void note_done(aod_db_write_t *write) {
-  if (write->code != AOD_OK)
+  if (write->code != AOD_OK) {
+    count_lost(((note_t *)write)->results);
     aod_log(AOD_LOG_WARN, "cu", "a note beside the results was not stored: %s",
             write->error.message);
+  }
   free(write);
 }
 
@@ -45,6 +54,7 @@ static void submit(aod_results_t *results, const char *sql, const uint8_t proces
                    const uint8_t bytes[32], int64_t first, int64_t second, int count) {
   note_t *note = aod_alloc(sizeof *note);
   *note = (note_t){.write = {.run = note_run, .done = note_done},
+                   .results = results,
                    .sql = sql,
                    .numbers = {first, second},
                    .number_count = count};

@@ -110,6 +110,27 @@ static void what_is_truncated_while_it_waits_does_not_come_back(void **state) {
     assert_int_equal(aod_results_get(results, P, nonce, &arena, &read, &err), AOD_ENOTFOUND);
 }
 
+static void a_flush_tells_whether_all_is_written(void **state) {
+  (void)state;
+  static const uint8_t key[32] = {1};
+  assert_true(aod_results_flush(results));
+  execute("CREATE TRIGGER full BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  put(P, 0, "zero", "");
+  put(P, 1, "one", "");
+  assert_false(aod_results_flush(results));
+  assert_false(aod_results_flush(results)); /* tried again, in vain */
+  aod_results_truncate(results, P, 1);
+  assert_false(aod_results_flush(results));
+  execute("DROP TRIGGER full");
+  assert_true(aod_results_flush(results));
+  execute("CREATE TRIGGER full BEFORE INSERT ON earlier_key"
+          " BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  aod_results_put_earlier_key(results, P, key, 0); /* nobody puts it again */
+  assert_false(aod_results_flush(results));
+  execute("DROP TRIGGER full");
+  assert_false(aod_results_flush(results));
+}
+
 static void what_waits_outlives_what_is_truncated_beside_it(void **state) {
   (void)state;
   execute("CREATE TRIGGER full BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'no room'); END");
@@ -333,6 +354,7 @@ int main(void) {
       RESULTS_TEST(a_result_reads_back_after_a_flush),
       RESULTS_TEST(what_could_not_be_written_is_written_later),
       RESULTS_TEST(what_is_truncated_while_it_waits_does_not_come_back),
+      RESULTS_TEST(a_flush_tells_whether_all_is_written),
       RESULTS_TEST(what_waits_outlives_what_is_truncated_beside_it),
       RESULTS_TEST(the_first_result_stands),
       RESULTS_TEST(results_are_there_after_reopening),
