@@ -43,7 +43,7 @@ typedef struct {
 
 typedef struct {
   uint64_t number;
-  int value; /* the worker's process, or how it ended */
+  int value; /* the worker's process, or minus an errno; or how it ended */
 } answer_t;
 
 static struct {
@@ -85,7 +85,7 @@ static void volunteer_for_oom(void) {
 
 static pid_t fork_worker(int socket, const request_t *request, const int fds[DESCRIPTORS]) {
   pid_t parent = getpid(), pid = fork();
-  if (pid) return pid;
+  if (pid) return pid > 0 ? pid : -errno;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
   prctl(PR_SET_NAME, "aod-worker");
@@ -245,7 +245,7 @@ static bool exchange(request_t *request, struct msghdr *message, int *value) {
 
 static int start_worker(request_t *request, struct msghdr *message, aod__worker_id_t *id,
                         aod_error_t *err) {
-  int pid = -1;
+  int pid = 0;
   pthread_mutex_lock(&starter.lock);
   int rc = AOD_OK;
   if (!exchange(request, message, &pid)) {
@@ -254,7 +254,9 @@ static int start_worker(request_t *request, struct msghdr *message, aod__worker_
   }
   *id = (aod__worker_id_t){.pid = pid, .starter = starter.count};
   pthread_mutex_unlock(&starter.lock);
-  if (rc == AOD_OK && pid <= 0) rc = aod_fail(err, AOD_EUNAVAILABLE, "no worker could be started");
+  if (rc == AOD_OK && pid <= 0)
+    rc = aod_fail(err, AOD_EUNAVAILABLE, "no worker could be started: %s",
+                  pid ? strerror(-pid) : "its starter died");
   return rc;
 }
 
