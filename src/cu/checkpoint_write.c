@@ -34,11 +34,16 @@ typedef struct {
   aod_blob_hash_t hash;
 } spool_t;
 
+static int write_at(const spool_t *spool, uint64_t at, aod_slice_t bytes, aod_error_t *err) {
+  ssize_t written = pwrite(spool->fd, bytes.ptr, bytes.len, (off_t)at);
+  if (written == (ssize_t)bytes.len) return AOD_OK;
+  return aod_fail_system(err, written < 0 ? errno : ENOSPC, "cannot keep a checkpoint in /tmp");
+}
+
 static int write_piece(void *context, aod_slice_t piece, aod_error_t *err) {
   spool_t *spool = context;
-  ssize_t written = pwrite(spool->fd, piece.ptr, piece.len, (off_t)(HEADER_ROOM + spool->len));
-  if (written != (ssize_t)piece.len)
-    return aod_fail(err, AOD_EIO, "cannot keep a checkpoint in /tmp: %s", strerror(errno));
+  int code = write_at(spool, HEADER_ROOM + spool->len, piece, err);
+  if (code != AOD_OK) return code;
   aod_blob_hash_add(&spool->hash, piece);
   spool->len += piece.len;
   return AOD_OK;
@@ -103,8 +108,7 @@ static int upload(aod_process_t *process, const aod_tags_t *tags, spool_t *spool
   if (code == AOD_OK && header.len > HEADER_ROOM)
     code = aod_fail(err, AOD_EINTERNAL, "the header of a checkpoint is too long");
   size_t at = HEADER_ROOM - header.len;
-  if (code == AOD_OK && pwrite(spool->fd, header.ptr, header.len, (off_t)at) != (ssize_t)header.len)
-    code = aod_fail(err, AOD_EIO, "cannot keep a checkpoint in /tmp: %s", strerror(errno));
+  if (code == AOD_OK) code = write_at(spool, at, aod_buf_slice(&header), err);
   aod_buf_free(&header);
   if (code != AOD_OK) return code;
   size_t whole = HEADER_ROOM + spool->len;
@@ -146,7 +150,7 @@ static int is_there(const aod_cu_t *cu, const aod_tags_t *tags, aod_arena_t *are
 static int pack_and_upload(aod_process_t *process, const aod_tags_t *tags, uint8_t id[32],
                            aod_error_t *err) {
   spool_t spool = {.fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (spool.fd < 0) return aod_fail(err, AOD_EIO, "cannot make a file in /tmp");
+  if (spool.fd < 0) return aod_fail_system(err, errno, "cannot make a file in /tmp");
   aod_blob_hash_begin(&spool.hash);
   int code = pack(process->instance, &spool, err);
   if (code == AOD_OK) code = upload(process, tags, &spool, id, err);

@@ -131,13 +131,17 @@ static bool has_tags(const aod_tags_t *tags, const aod_tags_t *wanted) {
 /* The gateway says that these fit: one that does is enough. */
 static int check_found(const aod_cu_t *cu, const aod_gateway_query_t *query,
                        const aod_found_list_t *list, aod_arena_t *arena, aod_error_t *err) {
+  int code = AOD_OK;
   for (size_t i = 0; i < list->count; i++) {
     aod_item_t item;
-    int code = cu->gateway->find(cu->gateway->context, list->list[i].id, arena, &item, err);
+    code = cu->gateway->find(cu->gateway->context, list->list[i].id, arena, &item, err);
     if (code == AOD_OK && is_owned(&item, query, arena) && has_tags(&item.tags, &query->tags))
       return AOD_OK;
   }
-  return aod_fail(err, AOD_EUNAVAILABLE, "the gateway names an attestation that is none");
+  if (code == AOD_OK)
+    return aod_fail(err, AOD_EUNAVAILABLE, "the gateway names an attestation that is none");
+  aod_error_prefix(err, "the gateway names an attestation that it does not give");
+  return err->code = AOD_EUNAVAILABLE;
 }
 
 static int search(const aod_cu_t *cu, const aod_gateway_query_t *query, bool *exists,
