@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/latch.h"
 #include "base/log.h"
 #include "store/wal.h"
 
 enum { STATEMENTS_MAX = 64, GROUP_MAX = 1000, BUSY_TIMEOUT_MS = 10000 };
+enum { SHRINK_WAIT_MS = 200, SHRINK_PAUSE_MS = 1000 };
 
 /* Ids are random, so inserts touch pages all over the indexes: the writer keeps them at hand, and
  * writes the log back into the file rarely, so that a page that changed often is written once. */
@@ -33,7 +35,9 @@ struct aod_db {
   aod_db_connection_t *readers; /* free */
   bool closing;
   aod_db_connection_t *writer;
-  bool troubled; /* the writer's own: the last group failed */
+  /* the writer's own */
+  bool troubled;     /* the last group failed */
+  int64_t shrunk_us; /* when the log was cut for want of room */
   pthread_t thread;
 };
 
@@ -173,6 +177,18 @@ static void log_trouble(aod_db_t *db, int code, const aod_error_t *why) {
   db->troubled = troubled;
 }
 
+/* The log may take most of the room that is missing: write it back and cut it off, unless readers
+ * need it. While there is no room for that either, not with every group. */
+static void shrink_log(aod_db_t *db, bool at_once) {
+  sqlite3 *sqlite = db->writer->sqlite;
+  int64_t now_us = aod_clock_monotonic_us();
+  if (!at_once && now_us - db->shrunk_us < SHRINK_PAUSE_MS * INT64_C(1000)) return;
+  sqlite3_busy_timeout(sqlite, SHRINK_WAIT_MS);
+  sqlite3_wal_checkpoint_v2(sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+  sqlite3_busy_timeout(sqlite, BUSY_TIMEOUT_MS);
+  db->shrunk_us = now_us;
+}
+
 static void run_group(aod_db_t *db, aod_db_write_t *group) {
   aod_db_connection_t *connection = db->writer;
   aod_error_t why;
@@ -182,6 +198,7 @@ static void run_group(aod_db_t *db, aod_db_write_t *group) {
     if (code == AOD_OK) code = execute(connection->sqlite, "COMMIT", &why);
     if (code != AOD_OK) execute(connection->sqlite, "ROLLBACK", NULL);
   }
+  bool recovered = db->troubled && code == AOD_OK;
   log_trouble(db, code, &why);
   for (aod_db_write_t *write = group, *next; write; write = next) {
     next = write->next;
@@ -191,6 +208,7 @@ static void run_group(aod_db_t *db, aod_db_write_t *group) {
     }
     write->done(write);
   }
+  if (recovered || code != AOD_OK) shrink_log(db, recovered);
 }
 
 /* Cut the first GROUP_MAX waiting writes off the queue. Called with the lock held. */

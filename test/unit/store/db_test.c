@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -260,6 +261,34 @@ static void whoever_is_told_ok_reads_it_back(void **state) {
 
 /* ---- opening ---- */
 
+/* ---- no room ---- */
+
+static void limit_files(rlim_t bytes) {
+  struct rlimit limit;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit.rlim_cur = bytes;
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static int write_row(int64_t number) {
+  insert_t insert = {.write = {.run = run_insert}, .number = number};
+  return aod_db_write(db, &insert.write, &err);
+}
+
+static void a_log_that_takes_all_room_gives_it_back(void **state) {
+  (void)state;
+  signal(SIGXFSZ, SIG_IGN);
+  limit_files(200000); /* the rows take a tenth of it, their log reaches it soon */
+  int64_t written = 0;
+  int code;
+  while ((code = write_row(written)) == AOD_OK && written < 1000) written++;
+  assert_true(code == AOD_EFULL || code == AOD_EIO); /* a disk that is full, or as good as */
+  assert_true(written > 10);
+  check_ok(write_row(written), &err);
+  limit_files(RLIM_INFINITY);
+  assert_int_equal(count_rows(), written + 1);
+}
+
 static void closing_finishes_what_was_submitted(void **state) {
   (void)state;
   static insert_t writes[100];
@@ -375,6 +404,7 @@ int main(void) {
       DB_TEST(a_statement_is_prepared_once_and_reset),
       DB_TEST(composed_sql_may_be_wrong),
       DB_TEST(whoever_is_told_ok_reads_it_back),
+      DB_TEST(a_log_that_takes_all_room_gives_it_back),
       DB_TEST(closing_finishes_what_was_submitted),
       DB_TEST(a_file_of_another_version_is_refused),
       DB_TEST(a_file_that_is_no_database_is_refused),
