@@ -5,7 +5,9 @@
 #include "base/json.h"
 #include "base/log.h"
 
-enum { NAME_BYTES = 16 }; /* of the hash */
+#include <dirent.h>
+
+enum { NAME_BYTES = 16 /* of the hash */, FILES_MAX = 100 };
 
 static void write_line(aod_slice_t msg, aod_slice_t env, aod_slice_t reason, aod_buf_t *line) {
   aod_buf_byte(line, '{');
@@ -24,10 +26,20 @@ static void name_file(const char *directory, aod_slice_t msg, aod_buf_t *path) {
   aod_buf_terminate(path);
 }
 
+static bool is_full(const char *directory) {
+  DIR *folder = opendir(directory);
+  size_t count = 0;
+  for (struct dirent *file; folder && (file = readdir(folder));) count += file->d_name[0] != '.';
+  if (folder) closedir(folder);
+  return count >= FILES_MAX;
+}
+
 static int keep(const char *directory, aod_slice_t msg, aod_slice_t env, aod_slice_t reason,
                 aod_buf_t *path, aod_error_t *err) {
   aod_buf_t line = {0};
   name_file(directory, msg, path);
+  if (!aod_file_exists((const char *)path->ptr) && is_full(directory))
+    return aod_fail(err, AOD_ELIMIT, "%s holds %d already", directory, FILES_MAX);
   write_line(msg, env, reason, &line);
   int code = aod_dir_create(directory, err);
   if (code == AOD_OK)

@@ -8,7 +8,8 @@
 
 #include "base/bytes.h"
 
-/* Write the file into `directory`, which is created when missing (NULL: nowhere), and log where. */
+/* Write the file into `directory`, which is created when missing (NULL: nowhere), and log where. A
+ * hundred are kept, since a stranger's dry runs can make as many as he likes. */
 void aod__quarantine(const char *directory, aod_slice_t msg, aod_slice_t env, aod_slice_t reason);
 
 #endif
