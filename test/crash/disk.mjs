@@ -24,13 +24,13 @@ export async function makeDisk(megabytes) {
     via: enter,
     fill() {
       const file = openSync(filler, 'a')
-      try {
-        for (;;) writeSync(file, Buffer.alloc(4096))
-      } catch (error) {
-        assert.equal(error.code, 'ENOSPC')
-      } finally {
-        closeSync(file)
-      }
+      for (const bytes of [1 << 20, 4096])
+        try {
+          for (;;) writeSync(file, Buffer.alloc(bytes))
+        } catch (error) {
+          assert.equal(error.code, 'ENOSPC')
+        }
+      closeSync(file)
     },
     makeRoom: () => unlinkSync(filler),
     remount(mode) {

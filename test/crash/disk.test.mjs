@@ -154,7 +154,7 @@ describe('a full disk', { skip: whyNot }, () => {
   })
 
   test('that fills up under load loses nothing that was acknowledged', async () => {
-    const world = await startOn('dev', 64)
+    const world = await startOn('dev', 256) // five databases, each with a log of up to 32 MB
     const { disk, add } = world
     const client = async () => { for (let i = 0; i < 60; i++) await add() }
     const filler = (async () => {
