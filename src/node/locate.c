@@ -288,7 +288,7 @@ static int ask_wallet(aod_locator_t *locator, const uint8_t process[32], bool pa
 
 /* "https://host:port" of an absolute URL. */
 static aod_slice_t origin_of(aod_slice_t url) {
-  const uint8_t *host = memmem(url.ptr, url.len, "://", 3);
+  const uint8_t *host = url.len ? memmem(url.ptr, url.len, "://", 3) : NULL;
   size_t end = host ? (size_t)(host - url.ptr) + 3 : url.len;
   while (end < url.len && !strchr("/?#", url.ptr[end])) end++;
   return aod_slice_sub(url, 0, end);
