@@ -14,6 +14,10 @@ bool aod_slice_equal(aod_slice_t a, aod_slice_t b) {
   return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+bool aod_slice_is_zero(aod_slice_t a) {
+  return a.len == 0 || (a.ptr[0] == 0 && memcmp(a.ptr, a.ptr + 1, a.len - 1) == 0);
+}
+
 bool aod_slice_is(aod_slice_t a, const char *text) {
   return aod_slice_equal(a, aod_text(text));
 }

@@ -36,6 +36,7 @@ static inline aod_slice_t aod_text(const char *text) {
 #define AOD_ARG(s) (int)(s).len, (const char *)(s).ptr
 
 bool aod_slice_equal(aod_slice_t a, aod_slice_t b);
+bool aod_slice_is_zero(aod_slice_t a); /* nothing but zero bytes */
 bool aod_slice_is(aod_slice_t a, const char *text);
 bool aod_slice_is_nocase(aod_slice_t a, const char *text); /* ASCII */
 int aod_slice_compare(aod_slice_t a, aod_slice_t b);       /* byte order, shorter first */

@@ -113,7 +113,9 @@ static int check_place(const trial_t *trial, aod_error_t *err) {
 /* Place, module and memory fit: then where the process has come to is where `at` says. */
 static int follow(trial_t *trial, aod_error_t *err) {
   int code = skip_records(trial, err);
-  aod_results_flush(trial->process->cu->results); /* keys are looked for in the store */
+  bool stored = aod_results_flush(trial->process->cu->results); /* keys are looked for there */
+  if (code == AOD_OK && !stored)
+    code = aod_fail(err, AOD_EIO, "what later messages may be duplicates of could not be stored");
   if (code == AOD_OK) code = check_place(trial, err);
   if (code == AOD_OK && trial->process->crons.count)
     code = aod__crons_resume(trial->process, &trial->checkpoint, err);
@@ -129,18 +131,21 @@ typedef struct {
   aod_sha256_t hash;
 } memory_t;
 
-static bool is_zero(aod_slice_t piece) {
-  return piece.ptr[0] == 0 && memcmp(piece.ptr, piece.ptr + 1, piece.len - 1) == 0;
-}
-
 static int write_piece(void *context, aod_slice_t piece, aod_error_t *err) {
   memory_t *memory = context;
   aod_sha256_add(&memory->hash, piece);
-  if (!is_zero(piece) &&
-      pwrite(memory->fd, piece.ptr, piece.len, (off_t)memory->bytes) != (ssize_t)piece.len)
-    return aod_fail(err, AOD_EIO, "cannot keep a memory in /tmp: %s", strerror(errno));
+  ssize_t written = aod_slice_is_zero(piece)
+                        ? (ssize_t)piece.len
+                        : pwrite(memory->fd, piece.ptr, piece.len, (off_t)memory->bytes);
+  if (written != (ssize_t)piece.len)
+    return aod_fail_system(err, written < 0 ? errno : ENOSPC, "cannot keep a memory in /tmp");
   memory->bytes += piece.len;
   return AOD_OK;
+}
+
+static uint64_t bytes_max(const trial_t *trial) {
+  uint64_t cap = trial->options->memory_cap_bytes;
+  return cap && cap < MEMORY_BYTES_MAX ? cap : MEMORY_BYTES_MAX;
 }
 
 static int unpack(const trial_t *trial, memory_t *memory, aod_error_t *err) {
@@ -149,17 +154,19 @@ static int unpack(const trial_t *trial, memory_t *memory, aod_error_t *err) {
   int code = AOD_OK;
   aod_sha256_begin(&memory->hash);
   if (trial->checkpoint.gzip)
-    code = aod_gzip_unpack(data, MEMORY_BYTES_MAX, write_piece, memory, err);
+    code = aod_gzip_unpack(data, bytes_max(trial), write_piece, memory, err);
   for (size_t at = 0; !trial->checkpoint.gzip && at < data.len && code == AOD_OK; at += PIECE_BYTES)
     code = write_piece(memory, aod_slice_sub(data, at, PIECE_BYTES), err);
   aod_sha256_finish(&memory->hash, digest);
   aod_sha256_deinit(&memory->hash);
+  if (code == AOD_ETOOLARGE && bytes_max(trial) < MEMORY_BYTES_MAX)
+    return aod_fail(err, AOD_ELIMIT, "its memory is larger than a process may have here");
   if (code == AOD_OK && memcmp(digest, trial->checkpoint.sha256, 32) != 0)
     code = aod_fail(err, AOD_EINPUT, "its memory does not have the hash that it names");
   if (code == AOD_OK && (memory->bytes == 0 || memory->bytes % AOD_INSTANCE_PAGE_BYTES != 0))
     code = aod_fail(err, AOD_EINPUT, "its memory is not whole pages");
   if (code == AOD_OK && ftruncate(memory->fd, (off_t)memory->bytes) < 0)
-    code = aod_fail(err, AOD_EIO, "cannot keep a memory in /tmp: %s", strerror(errno));
+    code = aod_fail_system(err, errno, "cannot keep a memory in /tmp");
   return code;
 }
 
@@ -219,7 +226,7 @@ static int restore(const trial_t *trial, const uint8_t *bytes, uint64_t len, aod
 
 static int load_memory(const trial_t *trial, aod_error_t *err) {
   memory_t memory = {.fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (memory.fd < 0) return aod_fail(err, AOD_EIO, "cannot make a file in /tmp");
+  if (memory.fd < 0) return aod_fail_system(err, errno, "cannot make a file in /tmp");
   int code = unpack(trial, &memory, err);
   if (code == AOD_OK) {
     uint8_t *bytes = mmap(NULL, memory.bytes, PROT_READ, MAP_SHARED, memory.fd, 0);
@@ -363,6 +370,12 @@ static int find_one(trial_t *trial) {
   return code;
 }
 
+/* Else it may be right, and another time it can be read. */
+static bool says_it_is_wrong(int code) {
+  return code == AOD_EINPUT || code == AOD_ESIGNATURE || code == AOD_EUNSUPPORTED ||
+         code == AOD_ETOOLARGE || code == AOD_ENOTFOUND;
+}
+
 /* Its results begin at this one. */
 static int return_to(trial_t *trial, const aod_origin_t *origin, aod_error_t *err) {
   aod_process_t *process = trial->process;
@@ -372,7 +385,7 @@ static int return_to(trial_t *trial, const aod_origin_t *origin, aod_error_t *er
   memcpy(trial->id, origin->checkpoint, 32);
   int code = try_one(trial, true, err);
   if (code == 1 && !process->is_copy) aod__snapshot_take(process);
-  if (code >= 0 || code == AOD_EUNAVAILABLE || code == AOD_EIO) return code;
+  if (code >= 0 || !says_it_is_wrong(code)) return code;
   tell(trial, AOD_LOG_WARN, "does not go on from", err->message);
   if (process->is_copy)
     return aod_fail(err, AOD_EUNAVAILABLE, "the checkpoint at which its results begin is gone");

@@ -260,10 +260,6 @@ void aod__cu_cron_page(void *cu, aod_page_call_t *call) {
 
 enum { CHUNK_BYTES = 65536 };
 
-static bool is_zero(const uint8_t *bytes, size_t len) {
-  return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
-}
-
 /* Copy the memory to a file without a name that takes as much room as is in use. */
 static int copy_memory(const aod_instance_t *instance, int fd, uint64_t bytes, aod_error_t *err) {
   static const char what[] = "cannot copy the memory of the process";
@@ -273,7 +269,8 @@ static int copy_memory(const aod_instance_t *instance, int fd, uint64_t bytes, a
   int code = AOD_OK;
   for (uint64_t at = 0; at < bytes && code == AOD_OK; at += CHUNK_BYTES) {
     aod_instance_memory_read(instance, at, chunk, CHUNK_BYTES);
-    if (!is_zero(chunk, CHUNK_BYTES) && pwrite(fd, chunk, CHUNK_BYTES, (off_t)at) != CHUNK_BYTES)
+    if (!aod_slice_is_zero(aod_slice(chunk, CHUNK_BYTES)) &&
+        pwrite(fd, chunk, CHUNK_BYTES, (off_t)at) != CHUNK_BYTES)
       code = aod_fail(err, AOD_EIO, "%s: %s", what, strerror(errno));
   }
   free(chunk);

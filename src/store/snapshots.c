@@ -351,7 +351,7 @@ void aod_snapshot_draft_add(aod_snapshot_draft_t *draft, uint64_t number,
   }
   page_t *page = &draft->pages[draft->count++];
   page->number = number;
-  page->is_zero = bytes[0] == 0 && memcmp(bytes, bytes + 1, AOD_SNAPSHOT_PAGE_BYTES - 1) == 0;
+  page->is_zero = aod_slice_is_zero(aod_slice(bytes, AOD_SNAPSHOT_PAGE_BYTES));
   if (!page->is_zero) memcpy(page->bytes, bytes, AOD_SNAPSHOT_PAGE_BYTES);
 }
 

@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { WAITING_MAX = 16 }; /* they stay in memory meanwhile */
+enum { WAITING_MAX = 1000 }; /* they stay in memory meanwhile */
 
 /* ---- one module ---- */
 
