@@ -3,7 +3,9 @@
  * beyond that place is what waits, also after a crash. Uploading one twice is harmless.
  *
  * It works in the background: while posts are under way it rests for three times as long as it
- * worked, unless somebody waits for what it does. */
+ * worked, and long enough that a batch is worth its commits, unless somebody waits for what it
+ * does.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -14,7 +16,14 @@
 #include "base/log.h"
 #include "su/internal.h"
 
-enum { BATCH = 1000, REST = 3, RETRY_FIRST_S = 1, RETRY_LAST_S = 32, CLOSE_GRACE_US = 5000000 };
+enum {
+  BATCH = 1000,
+  REST = 3,
+  REST_LEAST_US = 50000,
+  RETRY_FIRST_S = 1,
+  RETRY_LAST_S = 32,
+  CLOSE_GRACE_US = 5000000
+};
 
 struct aod_su_publisher {
   aod_su_t *su;
@@ -115,7 +124,8 @@ static struct timespec time_in_us(int64_t us) {
 }
 
 static void rest(aod_su_publisher_t *publisher, int64_t worked_us) {
-  struct timespec until = time_in_us(REST * worked_us);
+  int64_t rest_us = REST * worked_us;
+  struct timespec until = time_in_us(rest_us > REST_LEAST_US ? rest_us : REST_LEAST_US);
   pthread_mutex_lock(&publisher->lock);
   while (!publisher->closing && !publisher->waiting && atomic_load(&publisher->su->under_way))
     if (pthread_cond_timedwait(&publisher->rested, &publisher->lock, &until) == ETIMEDOUT) break;
