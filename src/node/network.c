@@ -129,6 +129,15 @@ static void free_wallets(aod_network_t *network) {
   aod_signer_free(network->signer);
 }
 
+/* One that is there stays: a restart needs no room on the disk for it. */
+static int write_account(const char *path, aod_slice_t jwk, aod_error_t *err) {
+  aod_buf_t there = {0};
+  bool same = aod_file_read(path, jwk.len, &there, NULL) == AOD_OK &&
+              aod_slice_equal(aod_buf_slice(&there), jwk);
+  aod_buf_free(&there);
+  return same ? AOD_OK : aod_file_write(path, jwk, 0600, err);
+}
+
 static int write_accounts(aod_network_t *network, aod_error_t *err) {
   aod_network_info_t *info = &network->info;
   if (!network->options.test_accounts) return AOD_OK;
@@ -140,7 +149,7 @@ static int write_accounts(aod_network_t *network, aod_error_t *err) {
     info->accounts[i].jwk_path =
         aod_arena_printf(&network->arena, "%s/accounts/%d.json", info->data_dir, i);
     code = aod_jwk_address(jwk, info->accounts[i].address, err);
-    if (code == AOD_OK) code = aod_file_write(info->accounts[i].jwk_path, jwk, 0600, err);
+    if (code == AOD_OK) code = write_account(info->accounts[i].jwk_path, jwk, err);
   }
   return code;
 }
