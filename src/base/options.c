@@ -84,6 +84,13 @@ static int take(const aod_option_t *options, int argc, char **argv, int *i, void
   return aod__option_set(option, value, target, err);
 }
 
+/* Ids are base64url: one in 64 begins with a dash. */
+static bool looks_like_id(const char *word) {
+  enum { ID_CHARS = 43 };
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  return strlen(word) == ID_CHARS && strspn(word, letters) == ID_CHARS;
+}
+
 int aod_options_parse(const aod_option_t *options, int argc, char **argv, void *target,
                       aod_option_list_t *words, aod_error_t *err) {
   bool given[AOD_OPTIONS_MAX];
@@ -100,7 +107,7 @@ int aod__options_parse(const aod_option_t *options, int argc, char **argv, void 
       only_words = true;
     } else if (!only_words && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
       return 1;
-    } else if (!only_words && word[0] == '-' && word[1]) {
+    } else if (!only_words && word[0] == '-' && word[1] && !looks_like_id(word)) {
       code = take(options, argc, argv, &i, target, given, err);
     } else if (words) {
       code = add(words, word, err);

@@ -34,9 +34,10 @@ typedef struct {
   int64_t min, max;     /* INT and SIZE */
 } aod_option_t;
 
-/* Read argv into `target`, whose defaults the caller has set; words without dashes go to `words`
- * (NULL: they are errors). Values point into argv. "--" ends the options. The table ends with a row
- * without name. Returns 1 when --help was asked for, 0, or AOD_EUSAGE naming the word. */
+/* Read argv into `target`, whose defaults the caller has set; words without dashes, and ids with
+ * them, go to `words` (NULL: they are errors). Values point into argv. "--" ends the options. The
+ * table ends with a row without name. Returns 1 when --help was asked for, 0, or AOD_EUSAGE naming
+ * the word. */
 int aod_options_parse(const aod_option_t *options, int argc, char **argv, void *target,
                       aod_option_list_t *words, aod_error_t *err);
 

@@ -114,6 +114,15 @@ static void mistakes_are_named(void **state) {
     check_fails(parse(cases[i].line), AOD_EUSAGE, &err, cases[i].says);
 }
 
+static void an_id_is_a_word_whatever_it_begins_with(void **state) {
+  (void)state;
+  check_ok(parse("-uUm6qk31p3CEzZ6sF_ByNfOo4Q5VlSvP_AXC5rR_V8 --fast "
+                 "--m6qk31p3CEzZ6sF_ByNfOo4Q5VlSvP_AXC5rR_V8A"),
+           &err);
+  assert_true(target.fast);
+  assert_int_equal(words.count, 2);
+}
+
 static void words_are_errors_where_none_are_expected(void **state) {
   (void)state;
   char *argv[] = {"stray"};
@@ -140,6 +149,7 @@ int main(void) {
       OPTIONS_TEST(what_is_not_given_keeps_its_default),
       OPTIONS_TEST(two_dashes_end_the_options),
       OPTIONS_TEST(help_is_asked_for_anywhere),
+      OPTIONS_TEST(an_id_is_a_word_whatever_it_begins_with),
       OPTIONS_TEST(mistakes_are_named),
       OPTIONS_TEST(words_are_errors_where_none_are_expected),
       OPTIONS_TEST(a_list_has_an_end),
