@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "mu/internal.h"
 
-enum { RETRY_FIRST_MS = 1000, RETRY_LAST_MS = 300000 };
+enum { RETRY_FIRST_MS = 1000, RETRY_LAST_MS = 300000, LATE_ATTEMPTS = 6 };
 
 static void deliver(aod_delivery_t *delivery);
 static void crank(aod_delivery_t *delivery);
@@ -118,6 +118,13 @@ static bool is_passing(int code) {
          code == AOD_ECLOSED || code == AOD_EINTERNAL || code == AOD_ECOMPILE;
 }
 
+/* What a scheduler has acknowledged is a moment later on Arweave, where the scheduler of another
+ * process looks for what it is to assign. A minute later it is not there. */
+static bool is_late(const aod_outbox_entry_t *entry, int code) {
+  return code == AOD_ENOTFOUND && entry->kind == AOD_OUTBOX_ASSIGN &&
+         entry->attempts < LATE_ATTEMPTS;
+}
+
 static int64_t retry_delay_ms(int64_t attempts) {
   int64_t delay_ms = RETRY_FIRST_MS;
   for (int64_t i = 1; i < attempts && delay_ms < RETRY_LAST_MS; i++) delay_ms *= 2;
@@ -131,7 +138,7 @@ static int64_t retry_delay_ms(int64_t attempts) {
 static void fail(aod_delivery_t *delivery, int code, const aod_error_t *err) {
   aod_outbox_entry_t *entry = &delivery->entry;
   aod_mu_metrics_t *metrics = &delivery->mu->metrics;
-  bool passing = is_passing(code);
+  bool passing = is_passing(code) || is_late(entry, code);
   entry->attempts++;
   entry->parked = !passing;
   entry->due_ms = passing ? aod_clock_wall_ms() + retry_delay_ms(entry->attempts) : AOD_OUTBOX_NOW;

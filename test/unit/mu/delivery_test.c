@@ -339,6 +339,20 @@ static void a_scheduler_that_is_away_gets_the_message_later_once(void **state) {
   assert_int_equal(outbox().count, 0);
 }
 
+static void a_scheduler_that_does_not_find_a_transaction_yet_assigns_it_later(void **state) {
+  (void)state;
+  rule("begin",
+       result_of("", "",
+                 text("{\"Message\":\"" WALLET "\",\"Processes\":[\"%s\"]}", id_text(pong.id))));
+  fake->failing_post = 2;
+  fake->failure = AOD_ENOTFOUND;
+  tell("begin");
+  fake_wait(4);
+  drain();
+  assert_true(fake->records[3].is_assignment);
+  assert_int_equal(outbox().count, 0);
+}
+
 static void check_asked_again_after(int failure) {
   rule("begin", result_of(message_to(pong.id, "x"), "", ""));
   fake->failing_result = 1;
@@ -491,6 +505,7 @@ int main(void) {
       MU_TEST(what_another_item_has_said_already_leads_to_nothing),
       MU_TEST(a_result_that_is_no_json_is_parked),
       MU_TEST(a_scheduler_that_is_away_gets_the_message_later_once),
+      MU_TEST(a_scheduler_that_does_not_find_a_transaction_yet_assigns_it_later),
       MU_TEST(a_compute_unit_that_is_away_is_asked_again),
       MU_TEST(a_compute_unit_that_is_behind_is_asked_again),
       MU_TEST(what_waits_for_a_later_try_survives_a_restart),
