@@ -61,6 +61,27 @@ int aod_file_write(const char *path, aod_slice_t bytes, mode_t mode, aod_error_t
   return code;
 }
 
+const char *aod_temp_dir(void) {
+  const char *wanted = getenv("TMPDIR");
+  return wanted && *wanted ? wanted : "/tmp";
+}
+
+int aod_file_temporary(aod_error_t *err) {
+  int fd = open(aod_temp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  return fd < 0 ? fail_with_errno(err, "make a temporary file in", aod_temp_dir()) : fd;
+}
+
+int aod_file_temporary_write(int fd, aod_slice_t bytes, uint64_t at, aod_error_t *err) {
+  while (bytes.len > 0) {
+    ssize_t written = pwrite(fd, bytes.ptr, bytes.len, (off_t)at);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail_with_errno(err, "write a temporary file in", aod_temp_dir());
+    bytes = aod_slice_sub(bytes, (size_t)written, bytes.len);
+    at += (uint64_t)written;
+  }
+  return AOD_OK;
+}
+
 bool aod_file_exists(const char *path) {
   return access(path, F_OK) == 0;
 }

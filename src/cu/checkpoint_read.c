@@ -9,7 +9,6 @@
  *
  * One that is not as it should be is passed over, with a warning, and the one before is tried. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "ao/checkpoint.h"
 #include "arweave/base64url.h"
 #include "arweave/hash.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cu/gzip.h"
 #include "cu/internal.h"
@@ -134,13 +134,11 @@ typedef struct {
 static int write_piece(void *context, aod_slice_t piece, aod_error_t *err) {
   memory_t *memory = context;
   aod_sha256_add(&memory->hash, piece);
-  ssize_t written = aod_slice_is_zero(piece)
-                        ? (ssize_t)piece.len
-                        : pwrite(memory->fd, piece.ptr, piece.len, (off_t)memory->bytes);
-  if (written != (ssize_t)piece.len)
-    return aod_fail_system(err, written < 0 ? errno : ENOSPC, "cannot keep a memory in /tmp");
+  int code = aod_slice_is_zero(piece)
+                 ? AOD_OK
+                 : aod_file_temporary_write(memory->fd, piece, memory->bytes, err);
   memory->bytes += piece.len;
-  return AOD_OK;
+  return code;
 }
 
 static uint64_t bytes_max(const trial_t *trial) {
@@ -166,7 +164,7 @@ static int unpack(const trial_t *trial, memory_t *memory, aod_error_t *err) {
   if (code == AOD_OK && (memory->bytes == 0 || memory->bytes % AOD_INSTANCE_PAGE_BYTES != 0))
     code = aod_fail(err, AOD_EINPUT, "its memory is not whole pages");
   if (code == AOD_OK && ftruncate(memory->fd, (off_t)memory->bytes) < 0)
-    code = aod_fail_system(err, errno, "cannot keep a memory in /tmp");
+    code = aod_fail_system(err, errno, "cannot extend a temporary file in %s", aod_temp_dir());
   return code;
 }
 
@@ -225,8 +223,8 @@ static int restore(const trial_t *trial, const uint8_t *bytes, uint64_t len, aod
 }
 
 static int load_memory(const trial_t *trial, aod_error_t *err) {
-  memory_t memory = {.fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (memory.fd < 0) return aod_fail_system(err, errno, "cannot make a file in /tmp");
+  memory_t memory = {.fd = aod_file_temporary(err)};
+  if (memory.fd < 0) return memory.fd;
   int code = unpack(trial, &memory, err);
   if (code == AOD_OK) {
     uint8_t *bytes = mmap(NULL, memory.bytes, PROT_READ, MAP_SHARED, memory.fd, 0);

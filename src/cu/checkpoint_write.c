@@ -7,8 +7,6 @@
  *
  * Only linear memory travels. A process that has more to it (globals that are not as at its
  * beginning, which AO's own modules never leave behind) gets no checkpoint. */
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include "arweave/base64url.h"
 #include "arweave/hash.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cu/gzip.h"
 #include "cu/internal.h"
@@ -34,15 +33,9 @@ typedef struct {
   aod_blob_hash_t hash;
 } spool_t;
 
-static int write_at(const spool_t *spool, uint64_t at, aod_slice_t bytes, aod_error_t *err) {
-  ssize_t written = pwrite(spool->fd, bytes.ptr, bytes.len, (off_t)at);
-  if (written == (ssize_t)bytes.len) return AOD_OK;
-  return aod_fail_system(err, written < 0 ? errno : ENOSPC, "cannot keep a checkpoint in /tmp");
-}
-
 static int write_piece(void *context, aod_slice_t piece, aod_error_t *err) {
   spool_t *spool = context;
-  int code = write_at(spool, HEADER_ROOM + spool->len, piece, err);
+  int code = aod_file_temporary_write(spool->fd, piece, HEADER_ROOM + spool->len, err);
   if (code != AOD_OK) return code;
   aod_blob_hash_add(&spool->hash, piece);
   spool->len += piece.len;
@@ -108,7 +101,7 @@ static int upload(aod_process_t *process, const aod_tags_t *tags, spool_t *spool
   if (code == AOD_OK && header.len > HEADER_ROOM)
     code = aod_fail(err, AOD_EINTERNAL, "the header of a checkpoint is too long");
   size_t at = HEADER_ROOM - header.len;
-  if (code == AOD_OK) code = write_at(spool, at, aod_buf_slice(&header), err);
+  if (code == AOD_OK) code = aod_file_temporary_write(spool->fd, aod_buf_slice(&header), at, err);
   aod_buf_free(&header);
   if (code != AOD_OK) return code;
   size_t whole = HEADER_ROOM + spool->len;
@@ -149,8 +142,8 @@ static int is_there(const aod_cu_t *cu, const aod_tags_t *tags, aod_arena_t *are
 
 static int pack_and_upload(aod_process_t *process, const aod_tags_t *tags, uint8_t id[32],
                            aod_error_t *err) {
-  spool_t spool = {.fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (spool.fd < 0) return aod_fail_system(err, errno, "cannot make a file in /tmp");
+  spool_t spool = {.fd = aod_file_temporary(err)};
+  if (spool.fd < 0) return spool.fd;
   aod_blob_hash_begin(&spool.hash);
   int code = pack(process->instance, &spool, err);
   if (code == AOD_OK) code = upload(process, tags, &spool, id, err);

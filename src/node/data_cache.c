@@ -1,10 +1,10 @@
 #include "node/data_cache.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/file.h"
 
 enum { ENTRIES = 8 };
 
@@ -44,24 +44,24 @@ void aod_data_cache_close(aod_data_cache_t *cache) {
 typedef struct {
   int fd;
   uint64_t bytes;
-  int problem; /* errno */
+  int code; /* AOD_OK, or why it could not be written: */
+  aod_error_t error;
 } spool_t;
 
 static void take(void *taker, aod_slice_t data) {
   spool_t *spool = taker;
-  while (spool->bytes < data.len && !spool->problem) {
-    ssize_t written = write(spool->fd, data.ptr + spool->bytes, data.len - spool->bytes);
-    if (written < 0 && errno != EINTR) spool->problem = errno;
-    if (written > 0) spool->bytes += (uint64_t)written;
-  }
+  spool->code = aod_file_temporary_write(spool->fd, data, 0, &spool->error);
+  spool->bytes = data.len;
 }
 
 static int fetch(aod_data_cache_t *cache, const uint8_t id[32], spool_t *spool, aod_error_t *err) {
-  *spool = (spool_t){.fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (spool->fd < 0) return aod_fail(err, AOD_EIO, "cannot make a file in /tmp");
+  *spool = (spool_t){.fd = aod_file_temporary(err)};
+  if (spool->fd < 0) return spool->fd;
   int code = cache->fetch(cache->context, id, take, spool, err);
-  if (code == AOD_OK && spool->problem)
-    code = aod_fail(err, AOD_EIO, "cannot keep data in /tmp: %s", strerror(spool->problem));
+  if (code == AOD_OK && spool->code != AOD_OK) {
+    code = spool->code;
+    if (err) *err = spool->error;
+  }
   if (code != AOD_OK) close(spool->fd);
   return code;
 }
@@ -131,5 +131,5 @@ int aod_data_cache_read(aod_data_cache_t *cache, const uint8_t id[32], uint64_t 
     if (part > 0) done += (size_t)part;
   }
   pthread_mutex_unlock(&cache->lock);
-  return done == len ? AOD_OK : aod_fail(err, AOD_EIO, "cannot read data that was kept in /tmp");
+  return done == len ? AOD_OK : aod_fail(err, AOD_EIO, "cannot read a temporary file");
 }

@@ -13,8 +13,7 @@ char *aod_home_path(const aod_home_t *home, const char *name, aod_arena_t *arena
 }
 
 static int make_temporary(aod_home_t *home, aod_arena_t *arena, aod_error_t *err) {
-  const char *parent = getenv("TMPDIR");
-  char *path = aod_arena_printf(arena, "%s/aod-XXXXXX", parent && *parent ? parent : "/tmp");
+  char *path = aod_arena_printf(arena, "%s/aod-XXXXXX", aod_temp_dir());
   if (!mkdtemp(path)) return aod_fail_system(err, errno, "cannot make a temporary folder %s", path);
   home->dir = path;
   home->temporary = true;

@@ -1,5 +1,6 @@
 #include "node/offline.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -104,10 +105,10 @@ static int open_vm(aod_offline_t *offline, aod_error_t *err) {
 }
 
 static int make_scratch(aod_offline_t *offline, aod_error_t *err) {
-  snprintf(offline->scratch, sizeof offline->scratch, "/tmp/aod-replay-XXXXXX");
-  if (mkdtemp(offline->scratch)) return AOD_OK;
-  offline->scratch[0] = 0;
-  return aod_fail(err, AOD_EIO, "cannot make a folder in /tmp");
+  char *path = aod_arena_printf(&offline->arena, "%s/aod-replay-XXXXXX", aod_temp_dir());
+  if (!mkdtemp(path)) return aod_fail_system(err, errno, "cannot make a temporary folder %s", path);
+  offline->scratch = path;
+  return AOD_OK;
 }
 
 static int open_cu(aod_offline_t *offline, uint64_t process_bytes, bool anew,
@@ -148,7 +149,7 @@ void aod_offline_close(aod_offline_t *offline) {
   aod_results_close(offline->results);
   aod_ar_close(offline->direct.ar);
   aod_schedule_close(offline->schedule);
-  if (offline->scratch[0]) aod_dir_remove(offline->scratch, NULL);
+  if (offline->scratch) aod_dir_remove(offline->scratch, NULL);
   aod_home_release(&offline->home);
   aod_arena_free(&offline->arena);
 }

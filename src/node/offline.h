@@ -21,7 +21,7 @@ typedef struct {
   aod_scheduler_t scheduler;
   aod_vm_t *vm;
   aod_cu_t *cu;
-  char scratch[32]; /* a folder of our own; empty: there is none */
+  char *scratch; /* a folder of our own; NULL: there is none */
   /* What the schedule shows: records up to last_nonce, time up to now_ms. */
   uint64_t last_nonce;
   int64_t now_ms;

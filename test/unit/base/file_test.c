@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,32 @@ static void a_file_is_no_folder(void **state) {
   check_fails(aod_dir_create(test_path(dir, "file/below"), &err), AOD_EIO, &err, "file");
 }
 
+static void temporary_files_have_no_name_and_go_where_tmpdir_says(void **state) {
+  (void)state;
+  aod_error_t err;
+  char bytes[3];
+  setenv("TMPDIR", dir, 1);
+  int fd = aod_file_temporary(&err);
+  check_ok(fd < 0 ? fd : AOD_OK, &err);
+  check_ok(aod_file_temporary_write(fd, AOD_TEXT("xyz"), 1000000, &err), &err);
+  assert_int_equal(pread(fd, bytes, 3, 1000000), 3);
+  assert_memory_equal(bytes, "xyz", 3);
+  close(fd);
+  assert_int_equal(rmdir(dir), 0); /* nothing is in it */
+  check_fails(aod_file_temporary(&err), AOD_ENOTFOUND, &err, dir);
+  unsetenv("TMPDIR");
+  assert_string_equal(aod_temp_dir(), "/tmp");
+  check_ok(aod_dir_create(dir, &err), &err);
+}
+
+static void a_temporary_file_that_cannot_be_written_says_why(void **state) {
+  (void)state;
+  aod_error_t err;
+  int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  check_fails(aod_file_temporary_write(full, AOD_TEXT("x"), 0, &err), AOD_EFULL, &err, "/tmp");
+  close(full);
+}
+
 #define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 
 int main(void) {
@@ -113,6 +140,8 @@ int main(void) {
       FILE_TEST(a_failed_write_leaves_nothing_behind),
       FILE_TEST(folders_come_with_parents_and_go_with_contents),
       FILE_TEST(a_file_is_no_folder),
+      FILE_TEST(temporary_files_have_no_name_and_go_where_tmpdir_says),
+      FILE_TEST(a_temporary_file_that_cannot_be_written_says_why),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
