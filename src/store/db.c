@@ -32,6 +32,8 @@ struct aod_db {
   pthread_mutex_t lock;
   pthread_cond_t wake;
   aod_db_write_t *first, *last; /* waiting, in order */
+  bool hurried;                 /* one of them is not patient */
+  struct timespec due;          /* else: when the first has waited long enough */
   aod_db_connection_t *readers; /* free */
   bool closing;
   aod_db_connection_t *writer;
@@ -217,24 +219,30 @@ static aod_db_write_t *take_group(aod_db_t *db) {
   for (int i = 1; i < GROUP_MAX && end->next; i++) end = end->next;
   db->first = end->next;
   if (!db->first) db->last = NULL;
+  db->hurried = db->first != NULL;
   end->next = NULL;
   return group;
+}
+
+/* Wait for writes that are due; false: the database closes and there are none. With the lock. */
+static bool wait_for_group(aod_db_t *db) {
+  while (!db->hurried && !db->closing) {
+    if (!db->first)
+      pthread_cond_wait(&db->wake, &db->lock);
+    else if (pthread_cond_timedwait(&db->wake, &db->lock, &db->due) == ETIMEDOUT)
+      break;
+  }
+  return db->first != NULL;
 }
 
 static void *write_groups(void *argument) {
   aod_db_t *db = argument;
   pthread_mutex_lock(&db->lock);
-  for (;;) {
-    if (db->first) {
-      aod_db_write_t *group = take_group(db);
-      pthread_mutex_unlock(&db->lock);
-      run_group(db, group);
-      pthread_mutex_lock(&db->lock);
-    } else if (db->closing) {
-      break;
-    } else {
-      pthread_cond_wait(&db->wake, &db->lock);
-    }
+  while (wait_for_group(db)) {
+    aod_db_write_t *group = take_group(db);
+    pthread_mutex_unlock(&db->lock);
+    run_group(db, group);
+    pthread_mutex_lock(&db->lock);
   }
   pthread_mutex_unlock(&db->lock);
   return NULL;
@@ -244,12 +252,17 @@ void aod_db_submit(aod_db_t *db, aod_db_write_t *write) {
   write->next = NULL;
   write->code = AOD_OK;
   pthread_mutex_lock(&db->lock);
-  if (db->last)
-    db->last->next = write;
-  else
+  bool first = !db->first;
+  if (first)
     db->first = write;
+  else
+    db->last->next = write;
   db->last = write;
-  pthread_cond_signal(&db->wake);
+  if (!write->patient)
+    db->hurried = true;
+  else if (first)
+    db->due = aod_clock_monotonic_in(AOD_DB_PATIENCE_MS);
+  if (first || db->hurried) pthread_cond_signal(&db->wake);
   pthread_mutex_unlock(&db->lock);
 }
 
@@ -330,7 +343,11 @@ int aod_db_open(aod_db_t **out, const char *path, const char *schema, int versio
   aod_db_t *db = aod_alloc(sizeof *db);
   db->path = aod_strdup(path);
   pthread_mutex_init(&db->lock, NULL);
-  pthread_cond_init(&db->wake, NULL);
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&db->wake, &monotonic);
+  pthread_condattr_destroy(&monotonic);
   int code = connection_open(path, &db->writer, err);
   if (code == AOD_OK) code = execute(db->writer->sqlite, WRITER_PRAGMAS, err);
   if (code == AOD_OK) code = prepare_schema(db, schema, version, err);

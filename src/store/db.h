@@ -35,6 +35,8 @@ int aod_db_check(const char *path, aod_error_t *err);
 
 /* ---- writing ---- */
 
+enum { AOD_DB_PATIENCE_MS = 10 };
+
 /* Embedded in what is written; alive until `done` has been called. */
 typedef struct aod_db_write aod_db_write_t;
 struct aod_db_write {
@@ -46,6 +48,9 @@ struct aod_db_write {
   /* `run` changes one row with one statement, last: when that fails it has changed nothing, and the
    * write needs no savepoint, which takes a sixth of its time. */
   bool single;
+  /* May wait AOD_DB_PATIENCE_MS for others to share its commit: where writes come so slowly that
+   * each would have a commit of its own, and nobody would notice the wait. */
+  bool patient;
   int code;
   aod_error_t error;
   aod_db_write_t *next;

@@ -105,6 +105,7 @@ void aod_schedule_append(aod_schedule_t *schedule, aod_append_t *append) {
   write->write.run = append_run;
   write->write.done = append_done;
   write->write.single = true;
+  write->write.patient = append->patient;
   write->append = append;
   aod_db_submit(schedule->db, &write->write);
 }

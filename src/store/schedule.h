@@ -48,6 +48,7 @@ void aod_schedule_close(aod_schedule_t *schedule);
 typedef struct aod_append aod_append_t;
 struct aod_append {
   aod_record_t record;
+  bool patient; /* may wait a few ms for others to share its commit (db.h) */
   void (*done)(aod_append_t *append, int code, const aod_error_t *err);
 };
 void aod_schedule_append(aod_schedule_t *schedule, aod_append_t *append);

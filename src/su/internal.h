@@ -23,6 +23,7 @@ struct aod_su {
   aod_schedule_t *schedule;
   const aod_signer_t *signer;
   bool signs_quickly; /* in tens of microseconds: posters may order themselves */
+  size_t crowd;       /* jobs: with more under way, slow signers let commits wait for each other */
   const aod_gateway_t *gateway;
   aod_scheduler_t interface;
   aod_pool_t *pool;      /* orders and signs: as wide as the machine */

@@ -240,6 +240,13 @@ static void appended(aod_append_t *append, int code, const aod_error_t *err) {
   finish(job, code, err);
 }
 
+/* Signing is slow, and so many posts are under way that one at the end waits longer for its
+ * signature than the store has patience. Fewer commits then leave more time for signatures, and the
+ * signers do not run out of work meanwhile. */
+static bool is_crowded(aod_su_t *su) {
+  return !su->signs_quickly && atomic_load(&su->under_way) > su->crowd;
+}
+
 static void append_record(job_t *job) {
   process_t *process = job->process;
   process->exists = true;
@@ -251,6 +258,7 @@ static void append_record(job_t *job) {
   process->pending = job;
   pthread_mutex_unlock(&process->lock);
   job->append.done = appended;
+  job->append.patient = is_crowded(job->su);
   aod_schedule_append(job->su->schedule, &job->append);
 }
 

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/latch.h"
 #include "support/check.h"
 
 static const char schema[] = "CREATE TABLE row (number INTEGER PRIMARY KEY, text TEXT)";
@@ -43,6 +45,7 @@ struct insert {
   const char *then;        /* SQL run after the insert */
   pthread_mutex_t *gate;   /* waited for while the transaction is open */
   int *order, *done_count; /* where `done` notes its turn */
+  aod_latch_t *ended;
 };
 
 static int insert_number(aod_db_connection_t *connection, int64_t number, aod_error_t *why) {
@@ -71,6 +74,7 @@ static int run_insert(aod_db_write_t *write, aod_db_connection_t *connection, ao
 static void note_done(aod_db_write_t *write) {
   insert_t *insert = (insert_t *)write;
   if (insert->order) insert->order[(*insert->done_count)++] = (int)insert->number;
+  if (insert->ended) aod_latch_end(insert->ended, write->code, &write->error);
 }
 
 static void submit(insert_t *insert, int64_t number) {
@@ -125,6 +129,40 @@ static void submit_as_group(insert_t *inserts, size_t count) {
   for (size_t i = 0; i < count; i++) submit(&inserts[i], (int64_t)i);
   pthread_mutex_unlock(&gate);
   aod_db_flush(db);
+}
+
+static void a_patient_write_waits_for_others_but_not_for_ever(void **state) {
+  (void)state;
+  aod_latch_t ended = AOD_LATCH(1);
+  insert_t alone = {.write.patient = true, .ended = &ended};
+  int64_t began_us = aod_clock_monotonic_us();
+  submit(&alone, 0);
+  check_ok(aod_latch_wait(&ended, &err), &err);
+  assert_true(aod_clock_monotonic_us() - began_us >= AOD_DB_PATIENCE_MS * 1000);
+  assert_int_equal(count_rows(), 1);
+}
+
+static void a_write_in_a_hurry_takes_the_patient_ones_along(void **state) {
+  (void)state;
+  enum { ROUNDS = 100 };
+  int64_t least_us = INT64_MAX;
+  for (int round = 0; round < ROUNDS; round++) {
+    insert_t patient[2] = {{.write.patient = true}, {.write.patient = true}}, hurried = {0};
+    int order[3], done_count = 0;
+    patient[0].order = patient[1].order = hurried.order = order;
+    patient[0].done_count = patient[1].done_count = hurried.done_count = &done_count;
+    int64_t began_us = aod_clock_monotonic_us();
+    submit(&patient[0], 3 * round);
+    submit(&hurried, 3 * round + 1);
+    submit(&patient[1], 3 * round + 2);
+    aod_db_flush(db);
+    int64_t took_us = aod_clock_monotonic_us() - began_us;
+    if (took_us < least_us) least_us = took_us;
+    assert_int_equal(done_count, 3);
+    for (int i = 0; i < 3; i++) assert_int_equal(order[i], 3 * round + i);
+  }
+  assert_int_equal(count_rows(), 3 * ROUNDS);
+  assert_true(least_us < AOD_DB_PATIENCE_MS * 1000);
 }
 
 static void a_failing_write_is_undone_alone(void **state) {
@@ -292,8 +330,10 @@ static void a_log_that_takes_all_room_gives_it_back(void **state) {
 static void closing_finishes_what_was_submitted(void **state) {
   (void)state;
   static insert_t writes[100];
-  memset(writes, 0, sizeof writes);
-  for (int i = 0; i < 100; i++) submit(&writes[i], i);
+  for (int i = 0; i < 100; i++) {
+    writes[i] = (insert_t){.write.patient = i >= 50};
+    submit(&writes[i], i);
+  }
   aod_db_close(db);
   open_db();
   assert_int_equal(count_rows(), 100);
@@ -395,6 +435,8 @@ static void what_was_acknowledged_survives_sigkill(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       DB_TEST(writes_are_done_in_the_order_submitted),
+      DB_TEST(a_patient_write_waits_for_others_but_not_for_ever),
+      DB_TEST(a_write_in_a_hurry_takes_the_patient_ones_along),
       DB_TEST(a_failing_write_is_undone_alone),
       DB_TEST(a_single_write_that_fails_undoes_itself),
       DB_TEST(a_broken_uniqueness_is_told_apart),

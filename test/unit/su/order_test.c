@@ -575,8 +575,8 @@ static void after_a_failed_append_the_head_is_read_again(void **state) {
   check_text(list.list[3].item.data, "kept");
 }
 
-static void closing_answers_everybody(void **state) {
-  (void)state;
+/* Close in the midst of many posts: all of them are answered, and in the schedule. */
+static void close_with_many_under_way(void) {
   const uint8_t *process = spawn();
   make_messages(process);
   for (int i = 0; i < POSTS; i++) posting_submit(&postings[i], scheduler);
@@ -587,6 +587,21 @@ static void closing_answers_everybody(void **state) {
   }
   open_su(unit);
   check_chain(process, POSTS + 1);
+}
+
+static void closing_answers_everybody(void **state) {
+  (void)state;
+  close_with_many_under_way();
+}
+
+/* Where signing is slow, commits of many posts wait for each other. */
+static void closing_answers_everybody_who_waits_for_a_slow_wallet(void **state) {
+  (void)state;
+  aod_signer_t *rsa = wallet_open(-1);
+  aod_su_close(su);
+  open_su(rsa);
+  close_with_many_under_way();
+  aod_signer_free(rsa);
 }
 
 #define SU_TEST(f) cmocka_unit_test_setup_teardown(f, before_each, after_each)
@@ -620,6 +635,7 @@ int main(void) {
       SU_TEST(a_restart_goes_on_where_it_was),
       SU_TEST(after_a_failed_append_the_head_is_read_again),
       SU_TEST(closing_answers_everybody),
+      SU_TEST(closing_answers_everybody_who_waits_for_a_slow_wallet),
   };
   return cmocka_run_group_tests(tests, open_wallets, close_wallets);
 }
