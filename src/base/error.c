@@ -37,10 +37,11 @@ static const struct {
   const char *reason;
 } system_errors[] = {
     {ENOENT, AOD_ENOTFOUND, NULL},
-    {ENOSPC, AOD_EFULL, "the disk is full; make room there, nothing else is needed"},
-    {EDQUOT, AOD_EFULL, "the disk is full for this user (quota); make room there"},
-    {EFBIG, AOD_EFULL, "the file has the size that the system allows (ulimit -f)"},
-    {EROFS, AOD_EIO, "the disk is read-only; make it writable (mount -o remount,rw)"},
+    {ENOSPC, AOD_EDISK, "the disk is full; make room there, nothing else is needed"},
+    {EDQUOT, AOD_EDISK, "the disk is full for this user (quota); make room there"},
+    {EFBIG, AOD_EDISK, "the file has the size that the system allows (ulimit -f)"},
+    {EROFS, AOD_EDISK, "the disk is read-only; make it writable (mount -o remount,rw)"},
+    {EIO, AOD_EDISK, "the disk fails; what the kernel says of it (dmesg) tells more"},
     {EACCES, AOD_EIO, "this user may not write there; change the owner or the mode"},
 };
 

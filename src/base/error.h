@@ -25,7 +25,7 @@
   X(ETRAP, 200, 5, "the module trapped")                                                           \
   X(EUNAVAILABLE, 503, 6, "temporarily unavailable")                                               \
   X(EIO, 500, 7, "input/output error")                                                             \
-  X(EFULL, 507, 7, "the disk is full")                                                             \
+  X(EDISK, 507, 7, "the disk takes nothing")                                                       \
   X(ENOMEM, 503, 7, "out of memory")                                                               \
   X(ECOMPILE, 500, 8, "compilation failed")                                                        \
   X(EUSAGE, 400, 64, "wrong usage")                                                                \
@@ -51,8 +51,8 @@ typedef struct {
 int aod_fail(aod_error_t *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* What the system refused, by errno: "<text>: <reason>". AOD_EFULL, with what to do, when there is
- * no room; AOD_ENOTFOUND when a file is missing; else AOD_EIO. */
+/* What the system refused, by errno: "<text>: <reason>". AOD_EDISK, with what to do, when the disk
+ * is full, read-only or broken; AOD_ENOTFOUND when a file is missing; else AOD_EIO. */
 int aod_fail_system(aod_error_t *err, int number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

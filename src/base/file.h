@@ -18,7 +18,7 @@ const char *aod_temp_dir(void);
 /* A file without a name there, which is gone when it is closed: its descriptor, the caller's, or a
  * negative code. */
 int aod_file_temporary(aod_error_t *err);
-/* Write all of it at `at` of such a file. AOD_EFULL when there is no room. */
+/* Write all of it at `at` of such a file. AOD_EDISK when there is no room. */
 int aod_file_temporary_write(int fd, aod_slice_t bytes, uint64_t at, aod_error_t *err);
 
 bool aod_file_exists(const char *path);

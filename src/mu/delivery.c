@@ -89,10 +89,7 @@ static void given_back(aod_outbox_return_t *returned, int code, const aod_error_
       (aod_delivery_t *)((char *)returned - offsetof(aod_delivery_t, returned));
   aod_mu_t *mu = delivery->mu;
   bool gone = code == AOD_ENOTFOUND; /* somebody took it out of the store */
-  if (code != AOD_OK && !gone) {
-    aod_log(AOD_LOG_ERROR, "mu", "outbox: %s", err->message);
-    if (aod__queue_strand(delivery)) return;
-  }
+  if (code != AOD_OK && !gone && aod__queue_strand(delivery, err)) return;
   bool waits = code == AOD_OK && !delivery->entry.parked;
   int64_t due_ms = delivery->entry.due_ms;
   uint8_t lane[32];
@@ -114,7 +111,7 @@ void aod__delivery_leave_again(aod_delivery_t *delivery) {
 }
 
 static bool is_passing(int code) {
-  return code == AOD_EUNAVAILABLE || code == AOD_EIO || code == AOD_EFULL || code == AOD_ENOMEM ||
+  return code == AOD_EUNAVAILABLE || code == AOD_EIO || code == AOD_EDISK || code == AOD_ENOMEM ||
          code == AOD_ECLOSED || code == AOD_EINTERNAL || code == AOD_ECOMPILE;
 }
 
@@ -168,9 +165,7 @@ static void settle_child(aod_delivery_t *child, bool stored) {
 /* A refused entry that cannot be removed is removed later: to try it again would deliver what the
  * client was told is not taken. */
 static bool is_removed_later(aod_delivery_t *delivery, const aod_error_t *err) {
-  if (!delivery->refused) return false;
-  aod_log(AOD_LOG_ERROR, "mu", "outbox: %s", err->message);
-  return aod__queue_strand(delivery);
+  return delivery->refused && aod__queue_strand(delivery, err);
 }
 
 static void children_stored(aod_outbox_change_t *change, int code, const aod_error_t *err) {

@@ -52,6 +52,7 @@ struct aod_delivery {
   bool loaded;         /* taken from the store, where it is not marked as held */
   size_t bytes;
   aod_delivery_t *next; /* among those that are stranded */
+  bool stranded;        /* it was once, and the log says why */
   bool refused;         /* the client heard so: the entry only has to be removed */
   /* A client waits for the answer: called once, when the item is scheduled or refused. */
   void (*answer)(aod_delivery_t *delivery, int code, const aod_error_t *err);
@@ -107,7 +108,7 @@ void aod__queue_leave(aod_delivery_t *delivery);
 void aod__queue_notice(aod_mu_t *mu, const uint8_t lane[32], int64_t due_ms);
 /* An entry could not be given back or removed: the queue tries again in a while. False when it is
  * stopping. */
-bool aod__queue_strand(aod_delivery_t *delivery);
+bool aod__queue_strand(aod_delivery_t *delivery, const aod_error_t *why);
 bool aod__queue_stopping(aod_mu_t *mu);
 void aod__queue_drain(aod_mu_t *mu, int64_t grace_ms);
 void aod__queue_stop(aod_mu_t *mu); /* returns when no delivery is left */

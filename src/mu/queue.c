@@ -174,8 +174,10 @@ void aod__queue_notice(aod_mu_t *mu, const uint8_t id[32], int64_t due_ms) {
   pthread_mutex_unlock(&queue->lock);
 }
 
-bool aod__queue_strand(aod_delivery_t *delivery) {
+bool aod__queue_strand(aod_delivery_t *delivery, const aod_error_t *why) {
   aod_mu_queue_t *queue = delivery->mu->queue;
+  if (!delivery->stranded) aod_log(AOD_LOG_ERROR, "mu", "outbox: %s", why->message);
+  delivery->stranded = true;
   pthread_mutex_lock(&queue->lock);
   bool stopping = queue->stopping;
   if (!stopping) {

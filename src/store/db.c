@@ -53,8 +53,10 @@ static int system_number(sqlite3 *sqlite) {
   case SQLITE_READONLY:
     return EROFS;
   case SQLITE_IOERR:
-  case SQLITE_CANTOPEN:
-    return sqlite3_system_errno(sqlite);
+  case SQLITE_CANTOPEN: {
+    int number = aod__wal_system_errno(sqlite);
+    return number ? number : sqlite3_system_errno(sqlite);
+  }
   default:
     return 0;
   }
@@ -171,8 +173,7 @@ static int run_all(aod_db_connection_t *connection, aod_db_write_t *group, aod_e
 }
 
 /* A disk that is full fails every group; the log tells that it began and that it ended. */
-static void log_trouble(aod_db_t *db, int code, const aod_error_t *why) {
-  bool troubled = code != AOD_OK;
+static void log_trouble(aod_db_t *db, bool troubled, const aod_error_t *why) {
   if (troubled && !db->troubled) aod_log(AOD_LOG_ERROR, "store", "%s", why->message);
   if (!troubled && db->troubled)
     aod_log(AOD_LOG_INFO, "store", "database %s can be written again", db->path);
@@ -194,14 +195,16 @@ static void shrink_log(aod_db_t *db, bool at_once) {
 static void run_group(aod_db_t *db, aod_db_write_t *group) {
   aod_db_connection_t *connection = db->writer;
   aod_error_t why;
+  int64_t changes = sqlite3_total_changes64(connection->sqlite);
   int code = execute(connection->sqlite, "BEGIN IMMEDIATE", &why);
   if (code == AOD_OK) {
     code = run_all(connection, group, &why);
     if (code == AOD_OK) code = execute(connection->sqlite, "COMMIT", &why);
     if (code != AOD_OK) execute(connection->sqlite, "ROLLBACK", NULL);
   }
-  bool recovered = db->troubled && code == AOD_OK;
-  log_trouble(db, code, &why);
+  bool changed = sqlite3_total_changes64(connection->sqlite) != changes;
+  bool recovered = db->troubled && code == AOD_OK && changed; /* a flush may write nothing */
+  if (code != AOD_OK || recovered) log_trouble(db, !recovered, &why);
   for (aod_db_write_t *write = group, *next; write; write = next) {
     next = write->next;
     if (code != AOD_OK && write->code == AOD_OK) {

@@ -1,5 +1,6 @@
 #include "store/wal.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +18,20 @@ typedef struct {
   uint8_t *bytes;   /* gathered, not yet written; NULL until the first write */
   sqlite3_int64 at; /* where they belong */
   int len;
+  int number; /* the system's error of the last write or sync */
 } log_t;
 
 static log_t *log_of(sqlite3_file *file) {
   return (log_t *)file;
+}
+
+static int noted(log_t *log, int code) {
+  log->number = code == SQLITE_OK ? 0 : errno;
+  return code;
+}
+
+static int write_through(log_t *log, const void *bytes, int len, sqlite3_int64 at) {
+  return noted(log, log->real->pMethods->xWrite(log->real, bytes, len, at));
 }
 
 /* Write what is gathered. It is forgotten also when that fails: SQLite gives up the commit, and
@@ -28,7 +39,7 @@ static log_t *log_of(sqlite3_file *file) {
 static int flush(log_t *log) {
   int len = log->len;
   log->len = 0;
-  return len ? log->real->pMethods->xWrite(log->real, log->bytes, len, log->at) : SQLITE_OK;
+  return len ? write_through(log, log->bytes, len, log->at) : SQLITE_OK;
 }
 
 static int log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at) {
@@ -37,13 +48,18 @@ static int log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int
     int code = flush(log);
     if (code != SQLITE_OK) return code;
   }
-  if (!log->gathers || len > GATHER_BYTES_MAX)
-    return log->real->pMethods->xWrite(log->real, bytes, len, at);
+  if (!log->gathers || len > GATHER_BYTES_MAX) return write_through(log, bytes, len, at);
   if (!log->bytes) log->bytes = aod_alloc(GATHER_BYTES_MAX);
   if (log->len == 0) log->at = at;
   memcpy(log->bytes + log->len, bytes, (size_t)len);
   log->len += len;
   return SQLITE_OK;
+}
+
+static int log_sync(sqlite3_file *file, int flags) {
+  log_t *log = log_of(file);
+  int code = flush(log);
+  return code ? code : noted(log, log->real->pMethods->xSync(log->real, flags));
 }
 
 /* What is still gathered was not committed. */
@@ -63,7 +79,6 @@ static int log_close(sqlite3_file *file) {
   }
 AFTER_FLUSH(Read, (sqlite3_file * file, void *to, int len, sqlite3_int64 at), to, len, at)
 AFTER_FLUSH(Truncate, (sqlite3_file * file, sqlite3_int64 size), size)
-AFTER_FLUSH(Sync, (sqlite3_file * file, int flags), flags)
 AFTER_FLUSH(FileSize, (sqlite3_file * file, sqlite3_int64 *size), size)
 AFTER_FLUSH(Lock, (sqlite3_file * file, int level), level)
 AFTER_FLUSH(Unlock, (sqlite3_file * file, int level), level)
@@ -88,7 +103,7 @@ static const sqlite3_io_methods log_methods = {.iVersion = 1,
                                                .xRead = log_Read,
                                                .xWrite = log_write,
                                                .xTruncate = log_Truncate,
-                                               .xSync = log_Sync,
+                                               .xSync = log_sync,
                                                .xFileSize = log_FileSize,
                                                .xLock = log_Lock,
                                                .xUnlock = log_Unlock,
@@ -135,13 +150,24 @@ const char *aod__wal_vfs(void) {
 
 /* ---- connections ---- */
 
-/* A transaction was undone. */
-static void forget(void *connection) {
+/* NULL while it has none. */
+static log_t *log_under(sqlite3 *connection) {
   sqlite3_file *file = NULL;
   sqlite3_file_control(connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
-  if (file && file->pMethods == &log_methods) log_of(file)->len = 0;
+  return file && file->pMethods == &log_methods ? log_of(file) : NULL;
+}
+
+/* A transaction was undone. */
+static void forget(void *connection) {
+  log_t *log = log_under(connection);
+  if (log) log->len = 0;
 }
 
 void aod__wal_attach(sqlite3 *connection) {
   sqlite3_rollback_hook(connection, forget, connection);
+}
+
+int aod__wal_system_errno(sqlite3 *connection) {
+  log_t *log = log_under(connection);
+  return log ? log->number : 0;
 }

@@ -18,4 +18,8 @@ const char *aod__wal_vfs(void);
  * forgotten: another process may have committed in its place when it would be written. */
 void aod__wal_attach(sqlite3 *connection);
 
+/* The system's error for which the connection's log was not written or synced the last time; 0: it
+ * was. SQLite keeps none when it is a commit that fails. */
+int aod__wal_system_errno(sqlite3 *connection);
+
 #endif

@@ -1,5 +1,5 @@
-// Disks that are full or read-only. Whoever cannot keep a message refuses it and says so; what was
-// acknowledged stays; and when there is room again the work goes on, without a restart.
+// Disks that are full, become read-only or fail under running programs. Whoever cannot keep a message refuses it and says so; what was
+// acknowledged stays; and when the disk is well again the work goes on, without a restart.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -8,10 +8,14 @@ import { describe, test } from 'node:test'
 import { assertRefused, eventually, getJson, postItem, program, request, runProgram, temporaryFolder } from '../wire/support/network.mjs'
 import { answer, entry, messageTags, peek, printed, resultOf, schedule, spawnProbe, spawnProcess, tag } from '../wire/support/aos.mjs'
 import { addressOf, ethereumSigner, signItem, testWallet } from '../wire/support/items.mjs'
-import { makeDisk, whyNot } from './disk.mjs'
+import { makeBreakingDisk, makeRefusingDisk, makeSmallDisk, whyNot, whyNotBreak } from './disk.mjs'
 import { assertChain, assertWhole, insist, startWorld } from './storm.mjs'
 
-const full = (unit) => new RegExp(`${unit}: .*the disk is full; make room`)
+const kinds = {
+  'a full disk': { make: makeSmallDisk, words: 'the disk is full; make room', skip: whyNot },
+  'a disk that becomes read-only': { make: () => makeRefusingDisk('EROFS'), words: 'the disk is read-only; make it writable' },
+  'a disk that fails': { make: () => makeRefusingDisk('EIO'), words: 'the disk fails' },
+}
 const counter = `Count = 0
 Handlers.add('add', 'Add', function (msg) Count = Count + 1 end)
 return Count`
@@ -22,8 +26,8 @@ const newMessage = (target, bytes) => signItem({
 })
 
 // A network with one program on a disk of its own, a process that counts, and a way to post to it.
-async function startOn(unit, megabytes = 24) {
-  const disk = await makeDisk(megabytes)
+async function startOn(unit, kind, megabytes = 24) {
+  const disk = await kind.make(megabytes)
   const net = await startWorld(unit !== 'dev', { [unit]: disk })
   const target = await spawnProcess(net)
   assert.equal(await printed(net, target, counter), '0')
@@ -38,7 +42,11 @@ async function startOn(unit, megabytes = 24) {
     const posted = await add(at)
     return posted.status >= 400 && posted
   })
-  return { disk, net, target, acknowledged, add, refused, victim: net.units?.[unit] ?? net.programs[0] }
+  const assertSaid = (refusal, by = unit) => {
+    assert.equal(refusal.status, 507)
+    assertRefused(refusal, new RegExp(`${by}: .*${kind.words}`))
+  }
+  return { disk, net, target, acknowledged, add, refused, assertSaid }
 }
 
 const countOf = (net, target) => insist(() => peek(net, target, 'return Count', addressOf(testWallet)))
@@ -64,37 +72,33 @@ async function stopOn({ net, disk }) {
   disk.remove()
 }
 
-describe('a full disk', { skip: whyNot }, () => {
-  test('of the scheduler: messages are refused, and accepted again when there is room', async () => {
-    const world = await startOn('su')
-    const { disk, net, add, refused } = world
-    disk.fill()
-    assertRefused(await refused(), full('su'))
-    const direct = await refused(net.su)
-    assert.equal(direct.status, 507)
-    assertRefused(direct, full('su'))
+for (const [name, kind] of Object.entries(kinds)) describe(name, { skip: kind.skip }, () => {
+  test('of the scheduler: messages are refused, and accepted again when it is well', async () => {
+    const world = await startOn('su', kind)
+    const { disk, net, add, refused, assertSaid } = world
+    disk.fail()
+    assertRefused(await refused(), new RegExp(`su: .*${kind.words}`))
+    assertSaid(await refused(net.su))
     assert.equal((await getJson(`${net.su}/processes/${world.target}`)).process_id, world.target, 'reading goes on')
-    disk.makeRoom()
+    disk.heal()
     assert.equal((await add()).status, 202)
     await assertNothingLost(world)
     await stopOn(world)
   })
 
   test('of the messenger: the same, and what it had accepted arrives once', async () => {
-    const world = await startOn('mu')
-    const { disk, net, target, add, refused } = world
+    const world = await startOn('mu', kind)
+    const { disk, net, target, add, refused, assertSaid } = world
     const sender = await spawnProbe(net)
     await net.units.cu.stop()
     const emitted = answer({ Output: '', Messages: [entry(target, { data: 'late' })], Spawns: [], Assignments: [] })
-    const { raw } = await signItem({ target: sender, tags: messageTags(), data: emitted })
+    const { id, raw } = await signItem({ target: sender, tags: messageTags(), data: emitted })
     assert.equal((await insist(() => postItem(net.mu, raw))).status, 202)
-    disk.fill()
-    const refusal = await refused()
-    assert.equal(refusal.status, 507)
-    assertRefused(refusal, full('mu'))
+    disk.fail()
+    assertSaid(await refused())
     await net.units.cu.start()
-    await eventually('its result is there', async () => (await insist(() => getJson(`${net.cu}/results/${sender}?sort=DESC&limit=1`))).edges[0]?.node.Messages.length === 1)
-    disk.makeRoom()
+    assert.equal((await resultOf(net, sender, id)).Messages.length, 1)
+    disk.heal()
     assert.equal((await add()).status, 202)
     const late = async () => (await insist(() => schedule(net, target))).filter(({ message }) => message?.data === 'late').length
     await eventually('what was emitted meanwhile arrives', async () => await late() === 1)
@@ -103,36 +107,34 @@ describe('a full disk', { skip: whyNot }, () => {
     await stopOn(world)
   })
 
-  test('of the compute unit: messages are evaluated and answered, and their results listed when there is room', async () => {
-    const world = await startOn('cu')
+  test('of the compute unit: messages are evaluated and answered, and their results listed when it is well', async () => {
+    const world = await startOn('cu', kind)
     const { disk, net, target, add } = world
-    disk.fill()
+    disk.fail()
     for (let i = 0; i < 5; i++) assert.equal((await add()).status, 202)
     assert.equal(await countOf(net, target), '5', 'what needs no disk goes on')
     assert.equal((await resultOf(net, target, world.acknowledged[0])).Error, undefined)
-    disk.makeRoom()
+    disk.heal()
     const { edges } = await getJson(`${net.cu}/results/${target}?limit=1000`)
     assert.equal(edges.length, (await schedule(net, target)).length, 'each message has one result')
     await assertNothingLost(world)
     await stopOn(world)
   })
 
-  test('of the gateway: uploads are refused, messages are not, and go up when there is room', async () => {
-    const world = await startOn('ar')
-    const { disk, net, add } = world
-    disk.fill()
+  test('of the gateway: uploads are refused, messages are not, and go up when it is well', async () => {
+    const world = await startOn('ar', kind)
+    const { disk, net, add, assertSaid } = world
+    disk.fail()
     const { raw } = await signItem({ data: 'x'.repeat(100_000) })
     const refusal = await eventually('an upload is refused', async () => {
       const posted = await postItem(`${net.bundler}/tx`, (await signItem({ data: 'y'.repeat(9000) })).raw)
       return posted.status >= 400 && posted
     })
-    assert.equal(refusal.status, 507)
-    assertRefused(refusal, full('ar'))
+    assertSaid(refusal)
     const large = await postItem(`${net.bundler}/tx`, (await signItem({ data: 'z'.repeat(600_000) })).raw)
-    assert.equal(large.status, 507)
-    assertRefused(large, full('ar'))
+    assertSaid(large)
     for (let i = 0; i < 3; i++) assert.equal((await add()).status, 202)
-    disk.makeRoom()
+    disk.heal()
     assert.equal((await postItem(`${net.bundler}/tx`, raw)).status, 200)
     for (const id of world.acknowledged)
       await eventually('it is on Arweave', async () => (await request(`${net.ar}/tx/${id}/data`)).status === 200 || (await request(`${net.ar}/${id}`)).status === 200)
@@ -141,27 +143,25 @@ describe('a full disk', { skip: whyNot }, () => {
   })
 
   test('of all of them together', async () => {
-    const world = await startOn('dev')
-    const { disk, add, refused } = world
-    disk.fill()
-    const refusal = await refused()
-    assert.equal(refusal.status, 507)
-    assertRefused(refusal, /: the disk is full; make room/)
-    disk.makeRoom()
+    const world = await startOn('dev', kind)
+    const { disk, add, refused, assertSaid } = world
+    disk.fail()
+    assertSaid(await refused(), '')
+    disk.heal()
     for (let i = 0; i < 3; i++) assert.equal((await add()).status, 202)
     await assertNothingLost(world)
     await stopOn(world)
   })
 
-  test('that fills up under load loses nothing that was acknowledged', async () => {
-    const world = await startOn('dev', 256) // five databases, each with a log of up to 32 MB
+  test('that fails and is well again under load loses nothing that was acknowledged', async () => {
+    const world = await startOn('dev', kind, 256) // five databases, each with a log of up to 32 MB
     const { disk, add } = world
     const client = async () => { for (let i = 0; i < 60; i++) await add() }
     const filler = (async () => {
       for (let i = 0; i < 4; i++) {
-        disk.fill()
+        disk.fail()
         await new Promise((resume) => setTimeout(resume, 200))
-        disk.makeRoom()
+        disk.heal()
         await new Promise((resume) => setTimeout(resume, 100))
       }
     })()
@@ -170,6 +170,21 @@ describe('a full disk', { skip: whyNot }, () => {
     await assertNothingLost(world)
     await stopOn(world)
   })
+})
+
+test('a file system that makes itself read-only takes nothing more, answers, and has all of it when it is repaired', { skip: whyNotBreak }, async () => {
+  const world = await startOn('dev', { make: makeBreakingDisk, words: 'the disk is read-only; make it writable' })
+  const { disk, net, target, acknowledged, add, refused, assertSaid } = world
+  for (let i = 0; i < 3; i++) await add()
+  disk.fail()
+  assertSaid(await refused(), '')
+  assert.equal(await countOf(net, target), String(acknowledged.length))
+  await net.programs[0].stop()
+  disk.repair()
+  await net.programs[0].start()
+  assert.equal((await add()).status, 202)
+  await assertNothingLost(world)
+  await stopOn(world)
 })
 
 test('a file that may not grow any more is like a disk that is full', async () => {
@@ -185,9 +200,9 @@ test('a file that may not grow any more is like a disk that is full', async () =
   await assertWhole(data)
 })
 
-describe('a read-only disk', { skip: whyNot }, () => {
+describe('a disk that is read-only', { skip: whyNot }, () => {
   test('refuses to start with a text that says why, and starts once it is writable', async () => {
-    const disk = await makeDisk(24)
+    const disk = await makeSmallDisk(24)
     disk.remount('ro')
     for (const args of [['dev', '--port-base', '0'], ['su', '--port', '0', '--gateway-url', 'http://127.0.0.1:1', '--upload', 'http://127.0.0.1:1']]) {
       const run = runProgram([...args, '--data', disk.dir], { via: disk.via })

@@ -1,9 +1,10 @@
 /* A layer under SQLite that fails, or tears, the k-th write or sync, and from then on all of them,
- * as a disk that dies does. What SQLite had written before stays. SQLite's own seam is used: a VFS
- * that passes everything on to the system's. */
+ * as a disk that dies or becomes read-only (EROFS) does. What SQLite had written before stays.
+ * SQLite's own seam is used: a VFS that passes everything on to the system's. */
 #ifndef AOD_TEST_SUPPORT_FAULT_VFS_H
 #define AOD_TEST_SUPPORT_FAULT_VFS_H
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 
@@ -33,7 +34,9 @@ static inline void fault_set(fault_kind_t kind, int at) {
 /* 0: go on, 1: this is the one, 2: the disk is dead already. */
 static inline int fault_step(void) {
   int at = atomic_load(&fault.at), step = atomic_fetch_add(&fault.steps, 1) + 1;
-  return !at || step < at ? 0 : step == at ? 1 : 2;
+  if (!at || step < at) return 0;
+  errno = EROFS;
+  return step == at ? 1 : 2;
 }
 
 static inline int fault_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at) {

@@ -45,17 +45,19 @@ static void failing_fills_the_record_and_returns_the_code(void **state) {
 static void what_the_system_refuses_says_what_to_do(void **state) {
   (void)state;
   aod_error_t err;
-  assert_int_equal(aod_fail_system(&err, ENOSPC, "cannot write %s", "x"), AOD_EFULL);
-  assert_int_equal(err.code, AOD_EFULL);
+  assert_int_equal(aod_fail_system(&err, ENOSPC, "cannot write %s", "x"), AOD_EDISK);
+  assert_int_equal(err.code, AOD_EDISK);
   assert_string_equal(err.message,
                       "cannot write x: the disk is full; make room there, nothing else is needed");
   assert_int_equal(aod_fail_system(&err, ENOENT, "cannot open x"), AOD_ENOTFOUND);
   assert_string_equal(err.message, "cannot open x: No such file or directory");
-  assert_int_equal(aod_fail_system(&err, EROFS, "x"), AOD_EIO);
+  assert_int_equal(aod_fail_system(&err, EROFS, "x"), AOD_EDISK);
   assert_non_null(strstr(err.message, "the disk is read-only"));
+  assert_int_equal(aod_fail_system(&err, EIO, "x"), AOD_EDISK);
+  assert_non_null(strstr(err.message, "the disk fails"));
   assert_int_equal(aod_fail_system(&err, EPIPE, "%2000s", "y"), AOD_EIO);
   assert_int_equal(strlen(err.message), sizeof err.message - 1);
-  assert_int_equal(aod_fail_system(NULL, EDQUOT, "nobody listens"), AOD_EFULL);
+  assert_int_equal(aod_fail_system(NULL, EDQUOT, "nobody listens"), AOD_EDISK);
 }
 
 static void a_prefix_comes_before_what_was_said(void **state) {

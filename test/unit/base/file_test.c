@@ -125,7 +125,7 @@ static void a_temporary_file_that_cannot_be_written_says_why(void **state) {
   (void)state;
   aod_error_t err;
   int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-  check_fails(aod_file_temporary_write(full, AOD_TEXT("x"), 0, &err), AOD_EFULL, &err, "/tmp");
+  check_fails(aod_file_temporary_write(full, AOD_TEXT("x"), 0, &err), AOD_EDISK, &err, "/tmp");
   close(full);
 }
 

@@ -111,7 +111,7 @@ static bool refuse_with_fault(int at) {
   assert_true(try_open());
   open_mu(messenger);
   fake->failing_post = fake->posts + 1;
-  fake->failure = AOD_EFULL;
+  fake->failure = AOD_EDISK;
   fault_set(FAULT_FAIL, at);
   post(raw);
   assert_true(call.status >= 400);

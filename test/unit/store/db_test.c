@@ -320,7 +320,7 @@ static void a_log_that_takes_all_room_gives_it_back(void **state) {
   int64_t written = 0;
   int code;
   while ((code = write_row(written)) == AOD_OK && written < 1000) written++;
-  assert_true(code == AOD_EFULL || code == AOD_EIO); /* a disk that is full, or as good as */
+  assert_true(code == AOD_EDISK || code == AOD_EIO); /* a disk that is full, or as good as */
   assert_true(written > 10);
   check_ok(write_row(written), &err);
   limit_files(RLIM_INFINITY);

@@ -1,5 +1,6 @@
 /* A disk that dies at any write or sync of a scheduler's life: what was acknowledged is there
- * afterwards, in one chain without gap, and the scheduler goes on. */
+ * afterwards, in one chain without gap, and the scheduler goes on: on a new disk that has what the
+ * old one had, or without a restart when it is well again. */
 #include "support/fault_vfs.h"
 #include "support/gateway.h"
 #include "support/posts.h"
@@ -34,27 +35,34 @@ static int close_all(void **state) {
 static int open_su(void) {
   aod_su_options_t options = {
       .schedule_path = test_path(dir, "su.db"), .signer = unit, .gateway = &gateway.table};
+  su = NULL;
   return aod_su_open(&su, &options, &err);
 }
 
 static posting_t postings[MESSAGES];
 
 /* Post a process and messages to it until the disk dies; how many of the messages were
- * acknowledged, -1: not even the process. */
+ * acknowledged, -1: not even the process. Others hear of the disk, or that one ahead of them
+ * failed. */
 static int post_until_failure(aod_slice_t process, const aod_slice_t *messages) {
   posting_t first;
   int acknowledged = 0;
-  if (open_su() != AOD_OK) return -1;
   const aod_scheduler_t *scheduler = aod_su_scheduler(su);
-  bool begun = post_raw(scheduler, process, &first) == AOD_OK;
-  for (int i = 0; begun && i < MESSAGES; i++) {
+  if (post_raw(scheduler, process, &first) != AOD_OK) return -1;
+  for (int i = 0; i < MESSAGES; i++) {
     postings[i] = (posting_t){.post = {.raw = messages[i]}};
     posting_submit(&postings[i], scheduler);
     if (i % 3 == 2) posting_wait(&postings[i]); /* several in a group, and several groups */
   }
-  for (int i = 0; begun && i < MESSAGES; i++) acknowledged += posting_wait(&postings[i]) == AOD_OK;
-  aod_su_close(su);
-  return begun ? acknowledged : -1;
+  int told = 0;
+  for (int i = 0; i < MESSAGES; i++) {
+    int code = posting_wait(&postings[i]);
+    acknowledged += code == AOD_OK;
+    told += code == AOD_EDISK && strstr(postings[i].error.message, "the disk is read-only");
+    assert_true(code == AOD_OK || code == AOD_EDISK || code == AOD_EUNAVAILABLE);
+  }
+  assert_true(acknowledged == MESSAGES || told > 0);
+  return acknowledged;
 }
 
 static bool is_scheduled(const aod_scheduler_t *scheduler, aod_slice_t raw) {
@@ -82,19 +90,22 @@ static size_t check_chain(const aod_scheduler_t *scheduler, const uint8_t *proce
   return list.count;
 }
 
+typedef enum { NEW_DISK, WELL_AGAIN } after_t;
+
 /* True when the disk lived to the end. */
-static bool run_with_fault(fault_kind_t kind, int at) {
+static bool run_with_fault(fault_kind_t kind, int at, after_t after) {
   aod_slice_t messages[MESSAGES];
   aod_item_t process = item_parse(process_item(user, "MODULE", "lua"));
   for (int i = 0; i < MESSAGES; i++) messages[i] = message_item(user, process.id, "x");
   dir = test_dir_make();
   gateway_init(&gateway);
   fault_set(kind, at);
-  int acknowledged = post_until_failure(process.raw, messages);
-  bool lived = atomic_load(&fault.steps) < at;
+  int acknowledged = open_su() == AOD_OK ? post_until_failure(process.raw, messages) : -1;
+  bool lived = atomic_load(&fault.steps) < at, restarts = !su || after == NEW_DISK;
 
-  fault_set(kind, 0); /* a new disk with what the old one had */
-  check_ok(open_su(), &err);
+  if (restarts) aod_su_close(su);
+  fault_set(kind, 0);
+  if (restarts) check_ok(open_su(), &err);
   const aod_scheduler_t *scheduler = aod_su_scheduler(su);
   if (acknowledged >= 0) assert_true(is_scheduled(scheduler, process.raw));
   for (int i = 0; acknowledged > 0 && i < MESSAGES; i++)
@@ -114,26 +125,32 @@ static bool run_with_fault(fault_kind_t kind, int at) {
   return lived;
 }
 
-static void nothing_acknowledged_is_lost(fault_kind_t kind) {
+static void nothing_acknowledged_is_lost(fault_kind_t kind, after_t after) {
   int at = 1;
-  while (!run_with_fault(kind, at)) at += 1 + at / 40;
+  while (!run_with_fault(kind, at, after)) at += 1 + at / 40;
   assert_true(at > 20); /* there are that many steps */
   assert_true(at < STEPS_MAX);
 }
 
 static void a_disk_that_fails_loses_nothing_acknowledged(void **state) {
   (void)state;
-  nothing_acknowledged_is_lost(FAULT_FAIL);
+  nothing_acknowledged_is_lost(FAULT_FAIL, NEW_DISK);
+}
+
+static void a_disk_that_is_well_again_needs_no_restart(void **state) {
+  (void)state;
+  nothing_acknowledged_is_lost(FAULT_FAIL, WELL_AGAIN);
 }
 
 static void a_disk_that_tears_loses_nothing_acknowledged(void **state) {
   (void)state;
-  nothing_acknowledged_is_lost(FAULT_TEAR);
+  nothing_acknowledged_is_lost(FAULT_TEAR, NEW_DISK);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_disk_that_fails_loses_nothing_acknowledged),
+      TEST(a_disk_that_is_well_again_needs_no_restart),
       TEST(a_disk_that_tears_loses_nothing_acknowledged),
   };
   return cmocka_run_group_tests(tests, open_all, close_all);
