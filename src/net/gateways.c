@@ -3,19 +3,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/clock.h"
-#include "base/json.h"
 #include "net/backoff.h"
 #include "net/gateways_internal.h"
 
-enum {
-  ROUNDS = 3,
-  PAUSE_MS = 500,
-  PAUSE_LAST_MS = 30000,
-  DATA_BYTES_MAX = 256 << 20,
-  INFO_BYTES_MAX = 65536,
-  HEIGHT_FRESH_US = 5000000
-};
+enum { ROUNDS = 3, PAUSE_MS = 500, PAUSE_LAST_MS = 30000, DATA_BYTES_MAX = 256 << 20 };
 
 int aod_gateways_open(aod_gateways_t **out, aod_client_t *client,
                       const aod_gateways_options_t *options, aod_error_t *err) {
@@ -28,16 +19,16 @@ int aod_gateways_open(aod_gateways_t **out, aod_client_t *client,
   if (!gateways->options.data_max) gateways->options.data_max = DATA_BYTES_MAX;
   gateways->urls = aod_alloc(options->url_count * sizeof *gateways->urls);
   for (size_t i = 0; i < options->url_count; i++) gateways->urls[i] = aod_strdup(options->urls[i]);
-  pthread_mutex_init(&gateways->lock, NULL);
+  aod__gateways_height_init(gateways);
   *out = gateways;
   return AOD_OK;
 }
 
 void aod_gateways_close(aod_gateways_t *gateways) {
   if (!gateways) return;
+  aod__gateways_height_deinit(gateways);
   for (size_t i = 0; i < gateways->options.url_count; i++) free(gateways->urls[i]);
   free(gateways->urls);
-  pthread_mutex_destroy(&gateways->lock);
   free(gateways);
 }
 
@@ -126,44 +117,4 @@ int aod_gateways_ask(aod_gateways_t *gateways, const aod_gateways_question_t *qu
   int code = answered ? AOD_OK : conclude(gateways, opinions, err);
   free(opinions);
   return code;
-}
-
-/* ---- height ---- */
-
-static bool ask_height(const aod_gateways_t *gateways, const char *url, uint64_t *height) {
-  aod_buf_t body = {0};
-  json_t *info = NULL;
-  int code = aod__gateways_get(gateways, url, "/info", INFO_BYTES_MAX, &body, NULL);
-  if (code == AOD_OK) code = aod_json_parse(aod_buf_slice(&body), &info, NULL);
-  double value = code == AOD_OK ? json_number_value(json_object_get(info, "height")) : -1;
-  bool good = value > 0 && value < 9e15;
-  if (good) *height = (uint64_t)value;
-  json_decref(info);
-  aod_buf_free(&body);
-  return good;
-}
-
-/* Who finds the height old asks; the others meanwhile take what is there. */
-static bool height_is_old(aod_gateways_t *gateways, uint64_t *height) {
-  int64_t now_us = aod_clock_monotonic_us();
-  pthread_mutex_lock(&gateways->lock);
-  *height = gateways->height;
-  bool old = !gateways->height_us || now_us - gateways->height_us > HEIGHT_FRESH_US;
-  if (old) gateways->height_us = now_us;
-  pthread_mutex_unlock(&gateways->lock);
-  return old;
-}
-
-uint64_t aod_gateways_height(aod_gateways_t *gateways) {
-  uint64_t height;
-  if (!height_is_old(gateways, &height)) return height;
-  for (size_t i = 0; i < gateways->options.url_count; i++) {
-    if (!ask_height(gateways, gateways->urls[i], &height)) continue;
-    pthread_mutex_lock(&gateways->lock);
-    if (height > gateways->height) gateways->height = height; /* a gateway that lags behind */
-    height = gateways->height;
-    pthread_mutex_unlock(&gateways->lock);
-    break;
-  }
-  return height;
 }

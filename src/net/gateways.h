@@ -26,7 +26,9 @@ typedef struct {
 /* The client must outlive it; the options are copied. AOD_EUSAGE without URLs. */
 int aod_gateways_open(aod_gateways_t **gateways, aod_client_t *client,
                       const aod_gateways_options_t *options, aod_error_t *err);
-void aod_gateways_close(aod_gateways_t *gateways); /* no call may be under way */
+/* No call may be under way. Waits for a request of aod_gateways_height, which ends at once when the
+ * client has stopped. */
+void aod_gateways_close(aod_gateways_t *gateways);
 
 /* The verified item, all but `raw`, in `arena`. A base-layer transaction has its anchor (last_tx)
  * as anchor. Waits; any thread but the client's. AOD_ENOTFOUND: every gateway says that there is no
@@ -50,8 +52,9 @@ typedef struct {
 int aod_gateways_ask(aod_gateways_t *gateways, const aod_gateways_question_t *question,
                      aod_buf_t *answer, aod_error_t *err);
 
-/* The newest block's height as last heard; asked anew when that is some seconds ago. 0: nobody has
- * answered yet. */
+/* The newest block's height as last heard, 0: nobody has answered yet. When that is some seconds
+ * ago it is asked for in the background. A caller waits for the answer only when what is known is
+ * older than 30 s, at most 2 s, and not while gateways fail. Any thread but the client's. */
 uint64_t aod_gateways_height(aod_gateways_t *gateways);
 
 #endif

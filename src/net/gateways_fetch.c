@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "net/gateways_internal.h"
 
-enum { GRAPHQL_BYTES_MAX = 1 << 20, TRANSACTION_BYTES_MAX = 32 << 20, REDIRECTS_MAX = 5 };
+enum { GRAPHQL_BYTES_MAX = 1 << 20, TRANSACTION_BYTES_MAX = 32 << 20 };
 
 /* One question to one gateway. */
 typedef struct {
@@ -36,7 +36,7 @@ static int perform(const aod_gateways_t *gateways, aod_call_t *call, const char 
   aod_buf_terminate(&full);
   call->url = (const char *)full.ptr;
   call->timeout_ms = gateways->options.timeout_ms;
-  call->redirects_max = REDIRECTS_MAX;
+  call->redirects_max = AOD__GATEWAYS_REDIRECTS_MAX;
   int code = aod_client_perform(gateways->client, call, err);
   if (code == AOD_OK) code = code_of_status(call->status, path, err);
   if (code == AOD_OK) aod_buf_append(body, aod_buf_slice(&call->answer));

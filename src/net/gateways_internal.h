@@ -6,14 +6,35 @@
 
 #include "net/gateways.h"
 
+enum { AOD__GATEWAYS_REDIRECTS_MAX = 5 };
+
+/* gateways_height.c */
+typedef struct {
+  aod_gateways_t *gateways;
+  pthread_mutex_t lock;
+  pthread_cond_t asked; /* `asking` has ended */
+  /* guarded by lock */
+  uint64_t newest;            /* 0: nobody has told yet */
+  int64_t heard_us, began_us; /* when a gateway told, and was asked, the last time; 0: never */
+  bool asking;
+  bool failed;              /* the last time nobody told */
+  struct timespec patience; /* until then callers may wait for an answer */
+  /* of the one who asks */
+  size_t turn; /* the gateway that is asked */
+  aod_buf_t url;
+  aod_call_t call;
+} aod__height_t;
+
 struct aod_gateways {
   aod_client_t *client;
   aod_gateways_options_t options;
   char **urls;
-  pthread_mutex_t lock; /* guards the rest */
-  uint64_t height;
-  int64_t height_us; /* when it was heard; 0: never */
+  aod__height_t height;
 };
+
+void aod__gateways_height_init(aod_gateways_t *gateways);
+/* Waits for a request that is under way: stop the client first. */
+void aod__gateways_height_deinit(aod_gateways_t *gateways);
 
 /* Ask one gateway and verify. AOD_ENOTFOUND: it says there is no such thing; AOD_EUNAVAILABLE: it
  * may be worth asking again; anything else: what it says is no use. */

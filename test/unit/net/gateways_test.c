@@ -70,8 +70,8 @@ static bool misbehaves(liar_t *liar, aod_request_t *request) {
                 AOD_TEXT("{\"data\":{\"transactions\":{\"edges\":[{\"node\":[1]}]}}}"));
   else if (liar->manners == KNOWS_NOTHING)
     aod_respond(request, 404, NULL, AOD_EMPTY);
-  else if (liar->manners == HANGS)
-    liar->hanging[atomic_fetch_add(&liar->hanging_count, 1) % HANGING_MAX] = request;
+  else if (liar->manners == HANGS) /* these come one at a time */
+    liar->hanging[liar->hanging_count % HANGING_MAX] = request, liar->hanging_count++;
   else
     return false;
   return true;
@@ -341,6 +341,28 @@ static void height_is_the_newest_heard(void **state) {
   aod_gateways_close(gateways);
 }
 
+/* A gateway that hangs holds up the first who ask for two seconds, and nobody after them. */
+static void nobody_waits_long_for_the_height(void **state) {
+  (void)state;
+  aod_error_t err;
+  const char *urls[] = {liars[0].url};
+  aod_gateways_options_t options = {.urls = urls, .url_count = 1, .timeout_ms = 300000};
+  aod_gateways_t *gateways;
+  aod_client_t *own;
+  check_ok(aod_client_open(&own, &err), &err);
+  check_ok(aod_gateways_open(&gateways, own, &options, &err), &err);
+  liars[0].manners = HANGS;
+  liars[0].requests = 0;
+  int64_t began_us = aod_clock_monotonic_us();
+  for (int i = 0; i < 1000; i++) assert_int_equal(aod_gateways_height(gateways), 0);
+  assert_true(aod_clock_monotonic_us() - began_us < 30000000);
+  assert_int_equal(liars[0].requests, 1);
+  aod_client_stop(own);
+  aod_gateways_close(gateways);
+  aod_client_close(own);
+  liars[0].manners = HONEST;
+}
+
 /* ---- lies ---- */
 
 /* With the honest one behind the liar it is found; with the liar alone it is not. */
@@ -436,6 +458,7 @@ int main(void) {
       CASE(transactions_with_their_data),
       CASE(tags_that_are_no_text_come_out_of_the_bundle),
       CASE(height_is_the_newest_heard),
+      CASE(nobody_waits_long_for_the_height),
       CASE(nothing_unverified_gets_through_about_items),
       CASE(nothing_unverified_gets_through_about_transactions),
       CASE(who_could_not_answer_is_asked_again),
