@@ -110,6 +110,6 @@ bool aod__worker_set_texts(aod__worker_t *worker, aod__worker_request_t *request
 
 /* Give back to the system what an unusually large exchange left in the region. */
 void aod__worker_trim(aod__worker_t *worker, const aod__worker_request_t *request,
-                      const aod__worker_reply_t *reply, uint64_t staged_bytes);
+                      const aod__worker_reply_t *reply, uint64_t lines_bytes);
 
 #endif

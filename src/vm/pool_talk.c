@@ -63,7 +63,7 @@ static bool texts_fit(const aod__worker_reply_t *reply) {
     if (reply->texts[i] > room) return false;
     room -= reply->texts[i];
   }
-  return reply->range_count <= AOD__CHANNEL_RANGES;
+  return reply->change_count <= AOD__CHANNEL_CHANGES;
 }
 
 aod__answer_t aod__worker_await(aod__worker_t *worker, int64_t timeout_ms,
@@ -102,9 +102,9 @@ static void trim(uint8_t *from, uint64_t used) {
 }
 
 void aod__worker_trim(aod__worker_t *worker, const aod__worker_request_t *request,
-                      const aod__worker_reply_t *reply, uint64_t staged_bytes) {
+                      const aod__worker_reply_t *reply, uint64_t lines_bytes) {
   trim(worker->channel, request->texts[0] + request->texts[1]);
   trim(worker->channel + AOD__CHANNEL_REPLY_AT,
        reply->texts[0] + reply->texts[1] + reply->texts[2]);
-  trim(worker->channel + AOD__CHANNEL_CARDS_AT, staged_bytes);
+  trim(worker->channel + AOD__CHANNEL_LINES_AT, lines_bytes);
 }
