@@ -45,8 +45,9 @@ struct aod__worker {
   uint64_t used;
   aod__worker_id_t id;
   int socket;
-  uint8_t *channel;  /* channel.h, crew->channel_bytes */
-  uint8_t sized[32]; /* whose size it asked for last, and the answer */
+  uint8_t *channel;                    /* channel.h, crew->channel_bytes */
+  uint64_t request_bytes, reply_bytes; /* of texts, in the last exchange */
+  uint8_t sized[32];                   /* whose size it asked for last, and the answer */
   uint64_t sized_bytes;
 };
 
@@ -108,8 +109,8 @@ aod_slice_t aod__worker_text(const aod__worker_t *worker, const aod__worker_repl
 bool aod__worker_set_texts(aod__worker_t *worker, aod__worker_request_t *request, aod_slice_t first,
                            aod_slice_t second);
 
-/* Give back to the system what an unusually large exchange left in the region. */
-void aod__worker_trim(aod__worker_t *worker, const aod__worker_request_t *request,
-                      const aod__worker_reply_t *reply, uint64_t lines_bytes);
+/* Give back to the system what an unusually large exchange left in the region: its texts, and
+ * changes of up to `lines_bytes`. Nothing of it may be needed any more. */
+void aod__worker_trim(aod__worker_t *worker, uint64_t lines_bytes);
 
 #endif

@@ -44,6 +44,7 @@ bool aod__worker_set_texts(aod__worker_t *worker, aod__worker_request_t *request
   if (second.len) memcpy(worker->channel + first.len, second.ptr, second.len);
   request->texts[0] = first.len;
   request->texts[1] = second.len;
+  worker->request_bytes = first.len + second.len;
   return true;
 }
 
@@ -78,7 +79,9 @@ aod__answer_t aod__worker_await(aod__worker_t *worker, int64_t timeout_ms,
     if (errno != EINTR) return AOD__DIED;
   }
   bool whole = recv(worker->socket, reply, sizeof *reply, MSG_DONTWAIT) == (ssize_t)sizeof *reply;
-  return whole && texts_fit(reply) ? AOD__ANSWERED : AOD__DIED;
+  if (!whole || !texts_fit(reply)) return AOD__DIED;
+  worker->reply_bytes = reply->texts[0] + reply->texts[1] + reply->texts[2];
+  return AOD__ANSWERED;
 }
 
 aod__answer_t aod__worker_ask(aod__worker_t *worker, const aod__worker_request_t *request, int fd,
@@ -101,10 +104,8 @@ static void trim(uint8_t *from, uint64_t used) {
     madvise(from, (used + AOD_PAGE_BYTES - 1) & ~(AOD_PAGE_BYTES - 1), MADV_REMOVE);
 }
 
-void aod__worker_trim(aod__worker_t *worker, const aod__worker_request_t *request,
-                      const aod__worker_reply_t *reply, uint64_t lines_bytes) {
-  trim(worker->channel, request->texts[0] + request->texts[1]);
-  trim(worker->channel + AOD__CHANNEL_REPLY_AT,
-       reply->texts[0] + reply->texts[1] + reply->texts[2]);
+void aod__worker_trim(aod__worker_t *worker, uint64_t lines_bytes) {
+  trim(worker->channel, worker->request_bytes);
+  trim(worker->channel + AOD__CHANNEL_REPLY_AT, worker->reply_bytes);
   trim(worker->channel + AOD__CHANNEL_LINES_AT, lines_bytes);
 }

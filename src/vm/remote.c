@@ -44,6 +44,8 @@ static void apply(aod__remote_t *remote) {
 }
 
 static void let_go(aod__remote_t *remote) {
+  aod__worker_trim(remote->held, remote->changes.count << AOD_CARD_SHIFT);
+  remote->changes.count = 0;
   aod__pool_give(remote->pool, remote->held);
   remote->held = NULL;
   if (remote->moved) aod__pool_unbind(remote->pool, &remote->binding);

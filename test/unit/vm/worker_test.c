@@ -507,6 +507,41 @@ static void test_starter_dies(void **state) {
   aod_instance_close(other);
 }
 
+/* ---- a large message ---- */
+
+static unsigned long shared_kib(void) {
+  char line[200];
+  unsigned long kib = 0;
+  FILE *file = fopen("/proc/self/status", "r");
+  assert_non_null(file);
+  while (fgets(line, sizeof line, file) && sscanf(line, "RssShmem: %lu", &kib) != 1) {}
+  fclose(file);
+  return kib;
+}
+
+/* What it took of the region that is shared with the worker is given back. */
+static void test_large_message(void **state) {
+  (void)state;
+  enum { BYTES = 32 << 20 };
+  aod_instance_t *instance = mixer_open(module);
+  char answer[200];
+  mixer_message(instance, 1, answer);
+  unsigned long before = shared_kib();
+  aod_buf_t text = {0};
+  aod_buf_reserve(&text, BYTES);
+  memset(text.ptr, '7', text.len = BYTES);
+  aod_evaluation_t evaluation;
+  assert_int_equal(
+      aod_instance_evaluate(instance, aod_buf_slice(&text), AOD_TEXT("{}"), &evaluation, NULL),
+      AOD_OK);
+  assert_true(shared_kib() >= before + BYTES / 1024);
+  aod_evaluation_free(&evaluation);
+  aod_instance_rollback(instance);
+  assert_true(shared_kib() < before + 1024);
+  aod_buf_free(&text);
+  aod_instance_close(instance);
+}
+
 /* ---- a worker that lies ---- */
 
 static aod_committed_t committed;
@@ -571,11 +606,17 @@ static int close_all(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_confined),          cmocka_unit_test(test_confined_works),
-      cmocka_unit_test(test_compiler_confined), cmocka_unit_test(test_same_as_here),
-      cmocka_unit_test(test_few_workers),       cmocka_unit_test(test_views),
-      cmocka_unit_test(test_killed_at_random),  cmocka_unit_test(test_message_that_kills),
-      cmocka_unit_test(test_starter_dies),      cmocka_unit_test(test_lies),
+      cmocka_unit_test(test_confined),
+      cmocka_unit_test(test_confined_works),
+      cmocka_unit_test(test_compiler_confined),
+      cmocka_unit_test(test_same_as_here),
+      cmocka_unit_test(test_few_workers),
+      cmocka_unit_test(test_views),
+      cmocka_unit_test(test_killed_at_random),
+      cmocka_unit_test(test_message_that_kills),
+      cmocka_unit_test(test_starter_dies),
+      cmocka_unit_test(test_large_message),
+      cmocka_unit_test(test_lies),
   };
   int failed = cmocka_run_group_tests(tests, open_all, close_all);
   aod_workers_stop();
