@@ -7,19 +7,24 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { eventually, root, temporaryFolder } from '../wire/support/network.mjs'
 
+// A process whose namespaces the programs enter; what is mounted there goes with it.
+function hold(...args) {
+  const holder = spawn('unshare', args, { stdio: 'ignore' })
+  process.on('exit', () => holder.kill('SIGKILL'))
+  holder.unref()
+  return holder
+}
+
 // --- a disk that a test can fill -----------------------------------------------------------------
 
 // A small file system in memory, mounted where only those programs see it. Needs user namespaces or
 // root; whyNot says when there are none.
-
 const { status, stderr } = spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { encoding: 'utf8' })
 export const whyNot = status === 0 ? false : `no file system can be mounted here: ${stderr ?? 'unshare is missing'}`.trim()
 
 export async function makeSmallDisk(megabytes) {
   const dir = temporaryFolder(), ready = join(dir, 'mounted')
-  // A process whose namespaces the others enter; what is mounted there goes with it.
-  const holder = spawn('unshare', ['-Urm', 'sh', '-c', `mount -t tmpfs -o size=${megabytes}m none ${dir} && touch ${ready} && exec sleep 3600`], { stdio: 'ignore' })
-  process.on('exit', () => holder.kill('SIGKILL'))
+  const holder = hold('-Urm', 'sh', '-c', `mount -t tmpfs -o size=${megabytes}m none ${dir} && touch ${ready} && exec sleep 3600`)
   const inside = `/proc/${holder.pid}/root${dir}`
   await eventually('the disk is mounted', () => existsSync(`/proc/${holder.pid}/root${ready}`))
   const filler = join(inside, 'filler')
@@ -81,8 +86,7 @@ export const whyNotBreak = trial.status === 0 ? false : `no disk can be broken h
 export async function makeBreakingDisk() {
   const dir = temporaryFolder()
   execFileSync('sh', ['-c', makeFileSystem])
-  const holder = spawn('unshare', ['-m', 'sleep', '3600'], { stdio: 'ignore' })
-  process.on('exit', () => holder.kill('SIGKILL'))
+  const holder = hold('-m', 'sleep', '3600')
   const via = ['nsenter', '--mount', `--target=${holder.pid}`]
   const run = (script) => execFileSync(via[0], [...via.slice(1), 'sh', '-c', script], { encoding: 'utf8' })
   await eventually('it has mounts of its own', () => readlinkSync(`/proc/${holder.pid}/ns/mnt`) !== readlinkSync('/proc/self/ns/mnt'))

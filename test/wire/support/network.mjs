@@ -59,24 +59,35 @@ export async function freePorts(count) {
 }
 
 // The program with any arguments: what it printed, how it ended, and ways to end it. `via` is a
-// command that becomes the program, such as nsenter.
+// command that becomes the program, such as nsenter. It keeps Node running only while somebody waits
+// for its end: a test that fails with programs running ends its file, and they go with it.
 export function runProgram(args, { env, via = [] } = {}) {
   const [command, ...rest] = [...via, program, ...args]
   const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   })
-  const run = { child, out: '', err: '' }
-  child.stdout.on('data', (chunk) => { run.out += chunk })
-  child.stderr.on('data', (chunk) => { run.err += chunk })
-  run.ended = new Promise((resolve, reject) => {
+  const handles = [child, child.stdout, child.stderr]
+  const ended = new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code, signal) => resolve({ code, signal }))
   })
-  run.isRunning = () => child.exitCode === null && child.signalCode === null
-  run.signal = (name) => child.kill(name)
+  const run = {
+    child,
+    out: '',
+    err: '',
+    get ended() {
+      handles.forEach((handle) => handle.ref())
+      return ended
+    },
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    signal: (name) => child.kill(name),
+  }
+  child.stdout.on('data', (chunk) => { run.out += chunk })
+  child.stderr.on('data', (chunk) => { run.err += chunk })
+  handles.forEach((handle) => handle.unref())
   running.add(child)
-  run.ended.finally(() => running.delete(child)).catch(() => {})
+  ended.finally(() => running.delete(child)).catch(() => {})
   return run
 }
 
