@@ -5,6 +5,7 @@
 
 #include "support/http_call.h"
 #include "support/items.h"
+#include "support/serve.h"
 
 #include "ar/index.h"
 #include "arweave/transaction.h"
@@ -39,8 +40,7 @@ static inline void archive_start(archive_t *archive) {
   check_ok(aod_ar_open(&archive->ar, &options, &err), &err);
   aod_server_options_t serving = {
       .name = "ar", .threads = 2, .routes = aod_ar_gateway_routes, .unit = archive->ar};
-  check_ok(aod_server_listen("127.0.0.1", &archive->port, &serving.listen_fd, &err), &err);
-  check_ok(aod_server_open(&archive->server, &serving, &err), &err);
+  archive->server = serve(serving, &archive->port);
 }
 
 static inline void archive_stop(archive_t *archive) {

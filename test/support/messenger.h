@@ -6,8 +6,8 @@
 #include "support/fake_units.h"
 #include "support/http_call.h"
 #include "support/posts.h"
+#include "support/serve.h"
 
-#include "http/server.h"
 #include "mu/mu.h"
 #include "store/outbox.h"
 
@@ -42,8 +42,7 @@ static inline void open_mu(const aod_signer_t *signer) {
   check_ok(aod_mu_open(&mu, &options, &err), &err);
   server_options.unit = mu;
   port = 0;
-  check_ok(aod_server_listen("127.0.0.1", &port, &server_options.listen_fd, &err), &err);
-  check_ok(aod_server_open(&server, &server_options, &err), &err);
+  server = serve(server_options, &port);
 }
 
 static inline void close_mu(void) {

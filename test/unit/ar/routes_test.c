@@ -1,6 +1,7 @@
 /* The gateway over HTTP: the recorded scenario of real clients' queries, and what each route
  * answers to good and bad requests. */
 #include "support/http_call.h"
+#include "support/serve.h"
 #include "support/vectors.h"
 
 #include <stdlib.h>
@@ -21,12 +22,9 @@ typedef struct {
   call_t call;
 } world_t;
 
-static aod_server_t *serve(world_t *world, const aod_route_t *routes, int *port) {
-  aod_server_t *server;
+static aod_server_t *serve_routes(world_t *world, const aod_route_t *routes, int *port) {
   aod_server_options_t options = {.name = "ar", .threads = 2, .routes = routes, .unit = world->ar};
-  assert_int_equal(aod_server_listen("127.0.0.1", port, &options.listen_fd, NULL), AOD_OK);
-  assert_int_equal(aod_server_open(&server, &options, NULL), AOD_OK);
-  return server;
+  return serve(options, port);
 }
 
 static void read_wallet(world_t *world) {
@@ -46,8 +44,8 @@ static int setup(void **state) {
   read_wallet(world);
   aod_ar_options_t options = {.path = path, .network = "aod.LN.1", .signer = world->signer};
   assert_int_equal(aod_ar_open(&world->ar, &options, NULL), AOD_OK);
-  world->gateway = serve(world, aod_ar_gateway_routes, &world->port);
-  world->bundler = serve(world, aod_ar_bundler_routes, &world->bundler_port);
+  world->gateway = serve_routes(world, aod_ar_gateway_routes, &world->port);
+  world->bundler = serve_routes(world, aod_ar_bundler_routes, &world->bundler_port);
   *state = world;
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/lane.h"
 #include "support/check.h"
 #include "support/http_call.h"
+#include "support/serve.h"
 
 enum { PATIENCE_MS = 20, RACES = 300, RACE_US = 1000 };
 
@@ -71,11 +72,8 @@ static const aod_route_t routes[] = {
 };
 
 static void open_all(int64_t patience_ms) {
-  aod_error_t err;
-  aod_server_options_t options = {.name = "busy", .routes = routes};
   port = 0;
-  check_ok(aod_server_listen("127.0.0.1", &port, &options.listen_fd, &err), &err);
-  check_ok(aod_server_open(&server, &options, &err), &err);
+  server = serve((aod_server_options_t){.name = "busy", .routes = routes}, &port);
   aod__busy_open(&busy, patience_ms);
   pool = aod_pool_open("evaluate", 1);
   atomic_store(&ended_late, 0);

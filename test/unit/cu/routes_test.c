@@ -1,9 +1,9 @@
 /* Results in pages and dry runs over HTTP: units.md 4.3, 4.4 and 4.11. */
 #include "support/compute.h"
 #include "support/http_call.h"
+#include "support/serve.h"
 
 #include "base/json.h"
-#include "http/server.h"
 
 enum { MESSAGES = 6, FAILED = 3 };
 
@@ -16,12 +16,10 @@ static const char *process_text;
 /* A process with six messages of which the third failed, all evaluated. */
 static int before_each(void **state) {
   (void)state;
-  aod_error_t err;
   compute_setup();
   aod_server_options_t options = {.name = "cu", .routes = aod_cu_routes, .unit = cu};
   port = 0;
-  check_ok(aod_server_listen("127.0.0.1", &port, &options.listen_fd, &err), &err);
-  check_ok(aod_server_open(&server, &options, &err), &err);
+  server = serve(options, &port);
   process = process_add(compute_module_id, (aod_tags_t){0});
   process_text = id_text(process);
   const uint8_t *last = process;

@@ -1,5 +1,6 @@
 /* The client against a real server, and against a socket that answers what no server should. */
 #include "support/check.h"
+#include "support/serve.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -10,7 +11,6 @@
 
 #include "base/clock.h"
 #include "http/client.h"
-#include "http/server.h"
 
 enum { LARGE_BYTES = 200000, CALLS = 40 };
 
@@ -88,8 +88,7 @@ static int setup(void **state) {
   aod_error_t err;
   aod_server_options_t options = {.name = "test", .threads = 1, .routes = routes, .unit = &unit};
   unit.port = 0;
-  check_ok(aod_server_listen("127.0.0.1", &unit.port, &options.listen_fd, &err), &err);
-  check_ok(aod_server_open(&unit.server, &options, &err), &err);
+  unit.server = serve(options, &unit.port);
   check_ok(aod_client_open(&client, &err), &err);
   return 0;
 }

@@ -10,9 +10,9 @@
 #include "arweave/transaction.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "http/server.h"
 #include "net/backoff.h"
 #include "support/items.h"
+#include "support/serve.h"
 
 enum { POSTS_MAX = 500, WAIT_MS = 30000, LARGE_BYTES = 600000 };
 
@@ -187,8 +187,7 @@ static int setup(void **state) {
   int port = 0;
   aod_server_options_t options = {.name = "test", .threads = 1, .routes = routes};
   receiver = (receiver_t){.lock = PTHREAD_MUTEX_INITIALIZER, .text = "no"};
-  check_ok(aod_server_listen("127.0.0.1", &port, &options.listen_fd, &err), &err);
-  check_ok(aod_server_open(&receiver.server, &options, &err), &err);
+  receiver.server = serve(options, &port);
   snprintf(receiver.url, sizeof receiver.url, "http://127.0.0.1:%d", port);
   dir = test_dir_make();
   author = wallet_quick();

@@ -4,8 +4,8 @@
 
 #include <stdatomic.h>
 
-#include "http/server.h"
 #include "support/gateway.h"
+#include "support/serve.h"
 
 /* ---- the world: a gateway that finds what a test says, and whoever answers at the location ----
  */
@@ -52,9 +52,7 @@ static int setup(void **state) {
   (void)state;
   aod_error_t err;
   int port = 0;
-  aod_server_options_t options = {.name = "test", .threads = 1, .routes = routes};
-  check_ok(aod_server_listen("127.0.0.1", &port, &options.listen_fd, &err), &err);
-  check_ok(aod_server_open(&server, &options, &err), &err);
+  server = serve((aod_server_options_t){.name = "test", .threads = 1, .routes = routes}, &port);
   check_ok(aod_client_open(&client, &err), &err);
   snprintf(here, sizeof here, "http://127.0.0.1:%d", port);
   gateway_init(&gateway);

@@ -2,9 +2,9 @@
 #include <stdatomic.h>
 
 #include "base/latch.h"
-#include "http/server.h"
 #include "node/remote.h"
 #include "support/gateway.h"
+#include "support/serve.h"
 
 /* ---- a scheduler that answers what a test says ---- */
 
@@ -30,9 +30,7 @@ static int setup(void **state) {
   (void)state;
   aod_error_t err;
   int port = 0;
-  aod_server_options_t options = {.name = "test", .threads = 1, .routes = routes};
-  check_ok(aod_server_listen("127.0.0.1", &port, &options.listen_fd, &err), &err);
-  check_ok(aod_server_open(&server, &options, &err), &err);
+  server = serve((aod_server_options_t){.name = "test", .threads = 1, .routes = routes}, &port);
   check_ok(aod_client_open(&client, &err), &err);
   snprintf(here, sizeof here, "http://127.0.0.1:%d", port);
   remote = aod_remote_scheduler_open(client, here);

@@ -3,10 +3,10 @@
 #include "support/gateway.h"
 #include "support/http_call.h"
 #include "support/posts.h"
+#include "support/serve.h"
 
 #include "ao/assignment.h"
 #include "base/json.h"
-#include "http/server.h"
 #include "su/su.h"
 
 enum { MESSAGES = 5 };
@@ -33,8 +33,7 @@ static int open_all(void **state) {
       .schedule_path = test_path(dir, "su.db"), .signer = unit, .gateway = &gateway.table};
   check_ok(aod_su_open(&su, &options, &err), &err);
   aod_server_options_t server_options = {.name = "su", .routes = aod_su_routes, .unit = su};
-  check_ok(aod_server_listen("127.0.0.1", &port, &server_options.listen_fd, &err), &err);
-  check_ok(aod_server_open(&server, &server_options, &err), &err);
+  server = serve(server_options, &port);
   const aod_scheduler_t *scheduler = aod_su_scheduler(su);
   posting_t posting;
   check_ok(post_raw(scheduler, process_item(user, "MODULE", "lua"), &posting), &posting.error);
