@@ -8,6 +8,7 @@
 #include "arweave/base64url.h"
 #include "base/clock.h"
 #include "base/idmap.h"
+#include "base/latch.h"
 #include "node/remote.h"
 
 enum { PLACES_MAX = 20000, URL_CHARS_MAX = 1000 };
@@ -298,53 +299,99 @@ static bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 307 || status == 308;
 }
 
-/* The scheduler that a router in front of it names: only the origin counts. */
-static int follow_router(aod_locator_t *locator, const uint8_t process[32], const char *base,
-                         aod_arena_t *arena, const char **url, aod_error_t *err) {
-  char text[AOD_ID_CHARS + 1];
-  aod_buf_t leads_to = {0};
-  aod_id_encode(process, text);
-  aod_call_t call = {.url = aod_arena_printf(arena, "%s/?process-id=%s", base, text),
-                     .redirect = &leads_to};
-  int code = aod_client_perform(locator->client, &call, err);
-  aod_slice_t origin = origin_of(aod_buf_slice(&leads_to));
-  *url = base;
-  if (code != AOD_OK)
-    code = aod_fail(err, AOD_EUNAVAILABLE, "the scheduler did not answer: %s", call.error.message);
-  else if (origin.len > URL_CHARS_MAX)
-    code = aod_fail(err, AOD_EUNAVAILABLE, "the scheduler sends to a URL that is too long");
-  else if (is_redirect(call.status) && origin.len)
-    *url = aod_arena_printf(arena, "%.*s", AOD_ARG(origin));
-  aod_buf_free(&call.answer);
-  aod_buf_free(&leads_to);
-  return code;
+/* Where the scheduler itself sends those who ask for the process. */
+static int read_router(aod_locating_t *locating, aod_error_t *err) {
+  const aod_call_t *call = &locating->call;
+  aod_slice_t origin = origin_of(aod_buf_slice(&locating->leads_to));
+  locating->url = locating->base;
+  if (call->code != AOD_OK)
+    return aod_fail(err, AOD_EUNAVAILABLE, "the scheduler did not answer: %s", call->error.message);
+  if (origin.len > URL_CHARS_MAX)
+    return aod_fail(err, AOD_EUNAVAILABLE, "the scheduler sends to a URL that is too long");
+  if (is_redirect(call->status) && origin.len)
+    locating->url = aod_arena_printf(locating->arena, "%.*s", AOD_ARG(origin));
+  return AOD_OK;
 }
 
-static int look_up(aod_locator_t *locator, const uint8_t process[32], const knowledge_t *known,
-                   aod_arena_t *arena, const char **url, aod_error_t *err) {
+/* What was known goes on when nothing newer can be had. */
+static void conclude(aod_locating_t *locating, int code, const aod_error_t *err) {
+  if (code == AOD_OK)
+    remember_url(locating->locator, locating->process, locating->url, locating->until_us);
+  if (code == AOD_EUNAVAILABLE && locating->known) {
+    locating->url = locating->known;
+    code = AOD_OK;
+  }
+  locating->done(locating, code, err);
+}
+
+static void router_answered(aod_call_t *call) {
+  aod_locating_t *locating = (aod_locating_t *)((char *)call - offsetof(aod_locating_t, call));
+  aod_error_t err;
+  int code = read_router(locating, &err);
+  aod_buf_free(&call->answer);
+  aod_buf_free(&locating->leads_to);
+  conclude(locating, code, &err);
+}
+
+/* A router in front of schedulers names the one that has the process: only the origin counts. */
+static void ask_router(aod_locating_t *locating) {
+  char process[AOD_ID_CHARS + 1];
+  aod_id_encode(locating->process, process);
+  locating->leads_to = (aod_buf_t){0};
+  locating->call = (aod_call_t){
+      .url = aod_arena_printf(locating->arena, "%s/?process-id=%s", locating->base, process),
+      .redirect = &locating->leads_to,
+      .done = router_answered};
+  aod_client_submit(locating->locator->client, &locating->call);
+}
+
+static int find_base(aod_locator_t *locator, const knowledge_t *known, aod_locating_t *locating,
+                     aod_error_t *err) {
   uint8_t wallet[32];
-  const char *base;
-  int64_t until_us;
   int code = AOD_OK;
   if (known->has_wallet)
     memcpy(wallet, known->wallet, 32);
   else
-    code = ask_wallet(locator, process, !known->nobody, arena, wallet, err);
-  if (code == AOD_OK) code = locate_wallet(locator, wallet, arena, &base, &until_us, err);
-  if (code == AOD_OK) code = follow_router(locator, process, base, arena, url, err);
-  if (code == AOD_OK) remember_url(locator, process, *url, until_us);
-  return code;
+    code = ask_wallet(locator, locating->process, !known->nobody, locating->arena, wallet, err);
+  if (code != AOD_OK) return code;
+  return locate_wallet(locator, wallet, locating->arena, &locating->base, &locating->until_us, err);
+}
+
+void aod_locate_submit(aod_locator_t *locator, aod_locating_t *locating) {
+  knowledge_t known = recall(locator, locating->process, locating->arena);
+  aod_error_t err;
+  locating->locator = locator;
+  locating->url = locating->known = known.url;
+  if (known.fresh && known.url) {
+    locating->done(locating, AOD_OK, NULL);
+    return;
+  }
+  int code = find_base(locator, &known, locating, &err);
+  if (code == AOD_OK)
+    ask_router(locating);
+  else
+    conclude(locating, code, &err);
+}
+
+/* ---- waiting for it ---- */
+
+typedef struct {
+  aod_locating_t locating; /* first */
+  aod_latch_t latch;
+} waiting_t;
+
+static void waiting_done(aod_locating_t *locating, int code, const aod_error_t *err) {
+  aod_latch_end(&((waiting_t *)locating)->latch, code, err);
 }
 
 int aod_locate(aod_locator_t *locator, const uint8_t process[32], aod_arena_t *arena,
                const char **url, aod_error_t *err) {
-  knowledge_t known = recall(locator, process, arena);
-  *url = known.url;
-  if (known.fresh && known.url) return AOD_OK;
-  int code = look_up(locator, process, &known, arena, url, err);
-  if (code != AOD_EUNAVAILABLE || !known.url) return code;
-  *url = known.url; /* as it was */
-  return AOD_OK;
+  waiting_t waiting = {.locating = {.arena = arena, .done = waiting_done}, .latch = AOD_LATCH(1)};
+  memcpy(waiting.locating.process, process, 32);
+  aod_locate_submit(locator, &waiting.locating);
+  int code = aod_latch_wait(&waiting.latch, err);
+  *url = waiting.locating.url;
+  return code;
 }
 
 /* ---- life ---- */

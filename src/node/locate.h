@@ -18,10 +18,28 @@ typedef struct aod_locator aod_locator_t;
 aod_locator_t *aod_locator_open(aod_client_t *client, const aod_gateway_t *gateway);
 void aod_locator_close(aod_locator_t *locator); /* NULL is fine; no call may be under way */
 
-/* The base URL, without slash at its end, of the scheduler that has the process. Waits, some
- * seconds for a process that the gateway does not know yet; any thread but the client's.
- * AOD_ENOTFOUND: there is no such process, or its scheduler has published no location;
- * AOD_EUNAVAILABLE; AOD_EINPUT: what is published is no use. */
+/* A search for the scheduler that has a process. Filled and kept alive by the caller until `done`.
+ * A scheduler that does not answer holds no thread. */
+typedef struct aod_locating aod_locating_t;
+struct aod_locating {
+  uint8_t process[32];
+  aod_arena_t *arena; /* for `url`; nobody else uses it meanwhile */
+  /* Once, on the thread that submitted or the client's, which must not be held up. AOD_ENOTFOUND:
+   * there is no such process, or its scheduler has published no location; AOD_EUNAVAILABLE;
+   * AOD_EINPUT: what is published is no use. */
+  void (*done)(aod_locating_t *locating, int code, const aod_error_t *err);
+  const char *url; /* its base URL, without slash at its end */
+  /* the locator's own */
+  aod_locator_t *locator;
+  const char *known, *base; /* what was known before; what the wallet published */
+  int64_t until_us;
+  aod_call_t call; /* to the base */
+  aod_buf_t leads_to;
+};
+/* Waits for the gateway, some seconds for a process that it does not know yet; any thread but the
+ * client's. */
+void aod_locate_submit(aod_locator_t *locator, aod_locating_t *locating);
+/* Submit and wait. */
 int aod_locate(aod_locator_t *locator, const uint8_t process[32], aod_arena_t *arena,
                const char **url, aod_error_t *err);
 

@@ -34,6 +34,7 @@ typedef struct {
   /* where it goes */
   const uint8_t *process;
   aod_slice_t wallet; /* of a Process item's scheduler */
+  aod_locating_t locating;
 } posting_t;
 
 static void end_posting(posting_t *posting, int code, const aod_error_t *err) {
@@ -124,18 +125,31 @@ static int address(posting_t *posting, aod_error_t *err) {
   return AOD_OK;
 }
 
-static void locate_and_send(aod_task_t *task) {
-  posting_t *posting = (posting_t *)((char *)task - offsetof(posting_t, task));
-  aod_locator_t *locator = posting->remote->locator;
-  const char *base;
-  aod_error_t err;
-  int code = posting->wallet.len
-                 ? aod_locate_wallet(locator, posting->wallet, &posting->arena, &base, &err)
-                 : aod_locate(locator, posting->process, &posting->arena, &base, &err);
+static void send_or_end(posting_t *posting, const char *base, int code, const aod_error_t *err) {
   if (code == AOD_OK)
     send(posting, base);
   else
-    end_posting(posting, code, &err);
+    end_posting(posting, code, err);
+}
+
+static void located(aod_locating_t *locating, int code, const aod_error_t *err) {
+  posting_t *posting = (posting_t *)((char *)locating - offsetof(posting_t, locating));
+  send_or_end(posting, locating->url, code, err);
+}
+
+static void locate_and_send(aod_task_t *task) {
+  posting_t *posting = (posting_t *)((char *)task - offsetof(posting_t, task));
+  aod_locator_t *locator = posting->remote->locator;
+  if (posting->wallet.len) {
+    const char *base;
+    aod_error_t err;
+    int code = aod_locate_wallet(locator, posting->wallet, &posting->arena, &base, &err);
+    send_or_end(posting, base, code, &err);
+    return;
+  }
+  posting->locating = (aod_locating_t){.arena = &posting->arena, .done = located};
+  memcpy(posting->locating.process, posting->process, 32);
+  aod_locate_submit(locator, &posting->locating);
 }
 
 /* False: it has stopped. */
