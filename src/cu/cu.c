@@ -5,8 +5,9 @@
 
 #include "cu/internal.h"
 
-/* Slots beyond the cores, so that a long message or two hold nobody up on a small machine. */
-enum { SPARE_SLOTS = 2 };
+/* Slots beyond the cores, so that a long message or two hold nobody up on a small machine; and a
+ * reader beyond what one process may have, so that its dry runs do not hold up all others'. */
+enum { SPARE_SLOTS = 2, SPARE_READERS = 1 };
 
 /* A restart evaluates at most so much again; a snapshot of aos costs some milliseconds. */
 enum { SNAPSHOT_MESSAGES = 1000, SNAPSHOT_MS = 100 };
@@ -76,7 +77,7 @@ int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *er
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   cu->readers_max = cores > 0 ? (uint32_t)cores : 1;
   cu->pool = aod_pool_open("cu-evaluate", (int)cu->readers_max + SPARE_SLOTS);
-  cu->read_pool = aod_pool_open("cu-read", (int)cu->readers_max);
+  cu->read_pool = aod_pool_open("cu-read", (int)cu->readers_max + SPARE_READERS);
   *out = cu;
   return AOD_OK;
 }

@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 enum {
-  WORKERS_MAX = 64,         /* of all modules */
-  SPREAD_MAX = 32,          /* of one module */
+  WORKERS_MAX = 64, /* of all modules */
+  SPREAD_MIN = 3,   /* of one module: dry runs hold one more than cores */
+  SPREAD_MAX = 32,
   PATIENCE_US = 2000,       /* a message is mostly done sooner, and moving a process costs more */
   READY_TIMEOUT_MS = 60000, /* loading the largest module */
 };
@@ -24,7 +25,7 @@ enum {
 
 void aod__pool_init(aod__pool_t *pool) {
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  *pool = (aod__pool_t){.spread = cores < 1                ? 2
+  *pool = (aod__pool_t){.spread = cores < 2                ? SPREAD_MIN
                                   : cores > SPREAD_MAX / 2 ? SPREAD_MAX
                                                            : 2 * (uint32_t)cores};
   pthread_condattr_t attributes;

@@ -1,6 +1,7 @@
 // Dry runs look at a process while it goes on: each sees the state after some message, whole, and
 // none holds the messages up.
 import assert from 'node:assert/strict'
+import { availableParallelism } from 'node:os'
 import { after, before, test } from 'node:test'
 import { addressOf } from './support/items.mjs'
 import { network } from './support/network.mjs'
@@ -50,6 +51,8 @@ test('dry runs beside messages see whole states, and never an older one than was
   assert.equal(await peek(net, process, read, owner), '20')
 })
 
+const lasting = (rounds) => `for i = 1, ${rounds} do local _ = i * i end`
+
 // False when the dry run was too short to tell.
 async function outlive(rounds) {
   const process = await spawnProcess(net)
@@ -57,7 +60,7 @@ async function outlive(rounds) {
   await step(process)
   let answered = false
   const long = peek(net, process, `local seen = Cells[500][1]
-    for i = 1, ${rounds} do local _ = i * i end
+    ${lasting(rounds)}
     return seen .. ' ' .. Cells[500][1]`, owner).then((text) => {
     answered = true
     return text
@@ -75,6 +78,24 @@ async function outlive(rounds) {
 
 test('a dry run that lasts keeps nobody waiting, and answers what was when it began', async () => {
   assert.ok(await outlive(2e7) || await outlive(1e8) || await outlive(5e8), 'it was waited for')
+})
+
+// False when the dry runs were too short to tell.
+async function passAll(rounds) {
+  const [busy, other] = [await spawnProcess(net), await spawnProcess(net)]
+  await printed(net, busy, 'return 1')
+  await printed(net, other, 'Kept = 1; return 1')
+  let answered = 0
+  const long = Array.from({ length: 2 * availableParallelism() }, () =>
+    peek(net, busy, `${lasting(rounds)} return 'done'`, owner).finally(() => { answered++ }))
+  for (let i = 0; i < 20; i++) assert.equal(await peek(net, other, 'return Kept', owner), '1') // they run by then
+  const passed = answered === 0
+  assert.deepEqual(await Promise.all(long), long.map(() => 'done'))
+  return passed
+}
+
+test('the dry runs of one process, however many and long, leave a place for those of others', async () => {
+  assert.ok(await passAll(2e7) || await passAll(1e8) || await passAll(5e8), 'they were waited for')
 })
 
 test('what a dry run does is gone, for the next one and for messages', async () => {
