@@ -1,10 +1,11 @@
 // How many messages a second does the scheduler order, on disk before it answers, the signatures of
 // the clients' items verified? A scheduler as an operator runs it, `aod su`; and once `aod dev`, where
 // the gateway is the same program. The gateway at which `aod su` publishes would be another machine:
-// here it gets the processor time that is left (it signs a receipt for each record, as bundlers do,
-// which with an RSA key takes longer than all else). Clients are bench/schedule.c, which signs
-// beforehand and shares the cores. Compared with what OpenSSL signs
-// and verifies on the same cores in the same run. At half of the rate: latencies.
+// here it gets the processor time that is left, in the scheduling class for that (it signs a receipt
+// for each record, as bundlers do, which with an RSA key takes longer than all else; with `nice 19`
+// the scheduler often waits for it). Clients are bench/schedule.c, which signs beforehand and shares
+// the cores. Compared with what OpenSSL signs and verifies on the same cores in the same run. At half
+// of the rate: latencies.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
@@ -32,7 +33,7 @@ async function startDev(wallet) {
 
 async function startAlone(wallet) {
   const ar = await startProgram('serve', ['--data', temporaryFolder(), '--units', 'ar', '--ar-port', '0', '--bundler-port', '0'],
-    { via: ['nice', '-n', '19'] })
+    { via: ['chrt', '--idle', '0'] })
   const su = await startProgram('su', ['--data', temporaryFolder(), '--port', '0', '--gateway-url', ar.info.ar,
     '--upload', ar.info.bundler, '--wallet', wallet])
   const end = async () => {
