@@ -35,6 +35,8 @@ struct aod_db {
   bool hurried;                 /* one of them is not patient */
   struct timespec due;          /* else: when the first has waited long enough */
   aod_db_connection_t *readers; /* free */
+  pthread_cond_t freed;         /* there is one more of them */
+  bool scarce;                  /* once no more could be opened, and the log tells */
   bool closing;
   aod_db_connection_t *writer;
   /* the writer's own */
@@ -122,22 +124,39 @@ static int connection_open(const char *path, aod_db_connection_t **out, aod_erro
   return AOD_OK;
 }
 
-aod_db_connection_t *aod_db_acquire(aod_db_t *db) {
-  pthread_mutex_lock(&db->lock);
+/* A free one, or NULL. Called with the lock held. */
+static aod_db_connection_t *take_reader(aod_db_t *db) {
   aod_db_connection_t *connection = db->readers;
   if (connection) db->readers = connection->next;
+  return connection;
+}
+
+/* When the program is out of descriptors or memory, what there is has to do. */
+static aod_db_connection_t *await_reader(aod_db_t *db, const aod_error_t *why) {
+  aod_db_connection_t *connection;
+  pthread_mutex_lock(&db->lock);
+  if (!db->scarce) aod_log(AOD_LOG_WARN, "store", "reading waits for its turn: %s", why->message);
+  db->scarce = true;
+  while (!(connection = take_reader(db))) pthread_cond_wait(&db->freed, &db->lock);
+  pthread_mutex_unlock(&db->lock);
+  return connection;
+}
+
+aod_db_connection_t *aod_db_acquire(aod_db_t *db) {
+  pthread_mutex_lock(&db->lock);
+  aod_db_connection_t *connection = take_reader(db);
   pthread_mutex_unlock(&db->lock);
   if (connection) return connection;
   aod_error_t err;
   if (connection_open(db->path, &connection, &err) == AOD_OK) return connection;
-  aod_log(AOD_LOG_ERROR, "store", "%s", err.message);
-  abort(); /* the file was opened before: out of descriptors or memory, no read can be trusted */
+  return await_reader(db, &err);
 }
 
 void aod_db_release(aod_db_t *db, aod_db_connection_t *connection) {
   pthread_mutex_lock(&db->lock);
   connection->next = db->readers;
   db->readers = connection;
+  pthread_cond_signal(&db->freed);
   pthread_mutex_unlock(&db->lock);
 }
 
@@ -351,9 +370,11 @@ int aod_db_open(aod_db_t **out, const char *path, const char *schema, int versio
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_cond_init(&db->wake, &monotonic);
   pthread_condattr_destroy(&monotonic);
+  pthread_cond_init(&db->freed, NULL);
   int code = connection_open(path, &db->writer, err);
   if (code == AOD_OK) code = execute(db->writer->sqlite, WRITER_PRAGMAS, err);
   if (code == AOD_OK) code = prepare_schema(db, schema, version, err);
+  if (code == AOD_OK) code = connection_open(path, &db->readers, err);
   if (code != AOD_OK) {
     connection_close(db->writer);
     free(db->path);
@@ -378,6 +399,7 @@ void aod_db_close(aod_db_t *db) {
     connection_close(reader);
   }
   connection_close(db->writer);
+  pthread_cond_destroy(&db->freed);
   pthread_cond_destroy(&db->wake);
   pthread_mutex_destroy(&db->lock);
   free(db->path);

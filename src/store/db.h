@@ -64,6 +64,8 @@ void aod_db_flush(aod_db_t *db);
 
 /* ---- reading ---- */
 
+/* Opens one more when all are in use; where that fails, waits for one. So nobody may hold two of
+ * a database. */
 aod_db_connection_t *aod_db_acquire(aod_db_t *db);
 void aod_db_release(aod_db_t *db, aod_db_connection_t *connection);
 

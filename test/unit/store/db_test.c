@@ -100,6 +100,11 @@ static int64_t count_rows(void) {
 
 /* ---- groups ---- */
 
+static int write_row(int64_t number) {
+  insert_t insert = {.write = {.run = run_insert}, .number = number};
+  return aod_db_write(db, &insert.write, &err);
+}
+
 static void writes_are_done_in_the_order_submitted(void **state) {
   (void)state;
   enum { WRITES = 3000 };
@@ -256,6 +261,32 @@ static void a_statement_is_prepared_once_and_reset(void **state) {
   aod_db_release(db, connection);
 }
 
+static void *count_in_thread(void *count) {
+  *(int64_t *)count = count_rows();
+  return NULL;
+}
+
+static void a_reader_that_cannot_be_opened_is_waited_for(void **state) {
+  (void)state;
+  enum { READERS = 3 };
+  struct rlimit limit, none;
+  pthread_t threads[READERS];
+  int64_t counts[READERS];
+  check_ok(write_row(1), &err);
+  aod_db_connection_t *connection = aod_db_acquire(db);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  for (int i = 0; i < READERS; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, count_in_thread, &counts[i]), 0);
+  aod_db_release(db, connection);
+  for (int i = 0; i < READERS; i++) {
+    pthread_join(threads[i], NULL);
+    assert_int_equal(counts[i], 1);
+  }
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 static void composed_sql_may_be_wrong(void **state) {
   (void)state;
   aod_db_connection_t *connection = aod_db_acquire(db);
@@ -306,11 +337,6 @@ static void limit_files(rlim_t bytes) {
   assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
   limit.rlim_cur = bytes;
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
-static int write_row(int64_t number) {
-  insert_t insert = {.write = {.run = run_insert}, .number = number};
-  return aod_db_write(db, &insert.write, &err);
 }
 
 static void a_log_that_takes_all_room_gives_it_back(void **state) {
@@ -444,6 +470,7 @@ int main(void) {
       DB_TEST(waiting_for_a_write_gives_its_outcome),
       DB_TEST(readers_see_only_what_is_committed),
       DB_TEST(a_statement_is_prepared_once_and_reset),
+      DB_TEST(a_reader_that_cannot_be_opened_is_waited_for),
       DB_TEST(composed_sql_may_be_wrong),
       DB_TEST(whoever_is_told_ok_reads_it_back),
       DB_TEST(a_log_that_takes_all_room_gives_it_back),
