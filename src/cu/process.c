@@ -188,7 +188,10 @@ static void begin(aod_process_t *process) {
 static int read_stored(aod_process_t *process, aod_error_t *err) {
   aod_results_t *results = process->cu->results;
   aod_origin_t origin = {0};
-  aod_results_flush(results);
+  if (!aod_results_flush(results) && aod_results_truncating(results))
+    return aod_fail(err, AOD_EDISK,
+                    "cu: results that no longer hold could not be removed; the log "
+                    "tells why, and it is tried again");
   int code = aod_results_origin(results, process->id, &origin, err);
   if (code == AOD_ENOTFOUND) code = AOD_OK;
   process->origin_position = origin.position;

@@ -179,11 +179,12 @@ static void run_one(aod_db_connection_t *connection, aod_db_write_t *write) {
 
 /* SQLite ends a transaction by itself when the disk is full, for instance: then the group failed as
  * a whole, for the reason of the write at which that happened. A further savepoint would begin a
- * new transaction, and its release commit it. */
+ * new transaction, and its release commit it. The group also fails with a write that insists. */
 static int run_all(aod_db_connection_t *connection, aod_db_write_t *group, aod_error_t *why) {
   for (aod_db_write_t *write = group; write; write = write->next) {
     run_one(connection, write);
-    if (!sqlite3_get_autocommit(connection->sqlite)) continue;
+    bool ended = sqlite3_get_autocommit(connection->sqlite);
+    if (!ended && (write->code == AOD_OK || !write->insists)) continue;
     if (write->code == AOD_OK) return aod_fail(why, AOD_EIO, "a write ended the transaction");
     *why = write->error;
     return write->code;
@@ -211,6 +212,43 @@ static void shrink_log(aod_db_t *db, bool at_once) {
   db->shrunk_us = now_us;
 }
 
+static bool is_closing(aod_db_t *db) {
+  pthread_mutex_lock(&db->lock);
+  bool closing = db->closing;
+  pthread_mutex_unlock(&db->lock);
+  return closing;
+}
+
+/* To the front of the queue, where they wait like patient ones, but longer. */
+static void put_back(aod_db_t *db, aod_db_write_t *first, aod_db_write_t *last) {
+  pthread_mutex_lock(&db->lock);
+  last->next = db->first;
+  db->first = first;
+  if (!db->last) db->last = last;
+  db->due = aod_clock_monotonic_in(AOD_DB_RETRY_MS);
+  pthread_mutex_unlock(&db->lock);
+}
+
+/* Those that insist are tried again, unless the database closes. */
+static void end_group(aod_db_t *db, aod_db_write_t *group, int code, const aod_error_t *why) {
+  aod_db_write_t *first = NULL, *last = NULL;
+  bool again = code != AOD_OK && !is_closing(db);
+  for (aod_db_write_t *write = group, *next; write; write = next) {
+    next = write->next;
+    if (again && write->insists) {
+      *(last ? &last->next : &first) = write;
+      last = write;
+      continue;
+    }
+    if (code != AOD_OK && write->code == AOD_OK) {
+      write->code = code;
+      write->error = *why;
+    }
+    write->done(write);
+  }
+  if (first) put_back(db, first, last);
+}
+
 static void run_group(aod_db_t *db, aod_db_write_t *group) {
   aod_db_connection_t *connection = db->writer;
   aod_error_t why;
@@ -224,14 +262,7 @@ static void run_group(aod_db_t *db, aod_db_write_t *group) {
   bool changed = sqlite3_total_changes64(connection->sqlite) != changes;
   bool recovered = db->troubled && code == AOD_OK && changed; /* a flush may write nothing */
   if (code != AOD_OK || recovered) log_trouble(db, !recovered, &why);
-  for (aod_db_write_t *write = group, *next; write; write = next) {
-    next = write->next;
-    if (code != AOD_OK && write->code == AOD_OK) {
-      write->code = code;
-      write->error = why;
-    }
-    write->done(write);
-  }
+  end_group(db, group, code, &why);
   if (recovered || code != AOD_OK) shrink_log(db, recovered);
 }
 
@@ -317,9 +348,9 @@ static int run_nothing(aod_db_write_t *write, aod_db_connection_t *connection, a
   return AOD_OK;
 }
 
-void aod_db_flush(aod_db_t *db) {
+int aod_db_flush(aod_db_t *db) {
   aod_db_write_t last = {.run = run_nothing};
-  aod_db_write(db, &last, NULL);
+  return aod_db_write(db, &last, NULL);
 }
 
 /* ---- opening ---- */

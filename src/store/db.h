@@ -3,8 +3,8 @@
  * Writes are submitted, not executed: the writer takes all that are waiting, runs them in one
  * transaction, each so that it can be undone alone, commits once, and only then tells each
  * submitter. So whoever is told AOD_OK is on disk, and a hundred waiting writers cost one fsync.
- * Writes of one database run in the order submitted. A write that fails is undone alone; when the
- * commit itself fails, all of its group fail.
+ * Writes of one database run in the order submitted. A write that fails is undone alone, unless it
+ * insists; when that one or the commit itself fails, all of its group fail.
  *
  * Reads run on the caller's thread, on a connection borrowed from a small set; they see committed
  * data only.
@@ -35,7 +35,7 @@ int aod_db_check(const char *path, aod_error_t *err);
 
 /* ---- writing ---- */
 
-enum { AOD_DB_PATIENCE_MS = 10 };
+enum { AOD_DB_PATIENCE_MS = 10, AOD_DB_RETRY_MS = 1000 };
 
 /* Embedded in what is written; alive until `done` has been called. */
 typedef struct aod_db_write aod_db_write_t;
@@ -51,6 +51,10 @@ struct aod_db_write {
   /* May wait AOD_DB_PATIENCE_MS for others to share its commit: where writes come so slowly that
    * each would have a commit of its own, and nobody would notice the wait. */
   bool patient;
+  /* Must not be left out: while it cannot be written, nothing that was submitted behind it is. It
+   * is tried again with the next write, or after AOD_DB_RETRY_MS, and `done` hears of a failure
+   * only when the database closes. Not for aod_db_write. */
+  bool insists;
   int code;
   aod_error_t error;
   aod_db_write_t *next;
@@ -59,8 +63,8 @@ struct aod_db_write {
 void aod_db_submit(aod_db_t *db, aod_db_write_t *write); /* any thread; sets code and error */
 /* Submit and wait for the outcome; `done` is not used. */
 int aod_db_write(aod_db_t *db, aod_db_write_t *write, aod_error_t *err);
-/* Wait until everything submitted so far is done. */
-void aod_db_flush(aod_db_t *db);
+/* Wait until everything submitted so far is done, or was tried: then a failure. */
+int aod_db_flush(aod_db_t *db);
 
 /* ---- reading ---- */
 

@@ -129,6 +129,7 @@ static void free_held(aod_results_t *results) {
 static void truncate_held(aod_results_t *results, const uint8_t process[32], uint64_t position) {
   pthread_mutex_lock(&results->lock);
   results->truncations++;
+  results->truncating++;
   for (put_t **link = &results->held, *put; (put = *link);) {
     bool goes =
         memcmp(put->evaluated.process, process, 32) == 0 && put->evaluated.position >= position;
@@ -187,6 +188,7 @@ void aod_results_put(aod_results_t *results, const aod_evaluated_t *evaluated) {
 
 typedef struct {
   aod_db_write_t write;
+  aod_results_t *results;
   uint8_t process[32];
   uint64_t position;
 } truncation_t;
@@ -205,14 +207,20 @@ static int truncate_run(aod_db_write_t *write, aod_db_connection_t *connection, 
 }
 
 static void truncate_done(aod_db_write_t *write) {
+  aod_results_t *results = ((truncation_t *)write)->results;
   if (write->code != AOD_OK)
     aod_log(AOD_LOG_ERROR, "cu", "outdated results are still listed: %s", write->error.message);
+  pthread_mutex_lock(&results->lock);
+  results->truncating--;
+  pthread_mutex_unlock(&results->lock);
   free(write);
 }
 
 void aod_results_truncate(aod_results_t *results, const uint8_t process[32], uint64_t position) {
   truncate_held(results, process, position);
   truncation_t *truncation = aod_alloc(sizeof *truncation);
+  truncation->results = results;
+  truncation->write.insists = true; /* or new results would be taken for second puts of old ones */
   truncation->write.run = truncate_run;
   truncation->write.done = truncate_done;
   truncation->position = position;
@@ -222,11 +230,18 @@ void aod_results_truncate(aod_results_t *results, const uint8_t process[32], uin
 
 bool aod_results_flush(aod_results_t *results) {
   submit_held(results);
-  aod_db_flush(results->db);
+  bool written = aod_db_flush(results->db) == AOD_OK;
   pthread_mutex_lock(&results->lock);
-  bool all = results->unwritten == 0;
+  bool all = written && results->unwritten == 0;
   pthread_mutex_unlock(&results->lock);
   return all;
+}
+
+bool aod_results_truncating(aod_results_t *results) {
+  pthread_mutex_lock(&results->lock);
+  bool any = results->truncating > 0;
+  pthread_mutex_unlock(&results->lock);
+  return any;
 }
 
 /* ---- reading ---- */

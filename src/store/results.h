@@ -42,8 +42,12 @@ void aod_results_close(aod_results_t *results); /* writes what was put */
  * written, because the disk is full for instance, is tried again with the next put or flush. */
 void aod_results_put(aod_results_t *results, const aod_evaluated_t *evaluated);
 /* Forget the evaluations of a process from a position on, and the answers they were given; all of
- * them when they begin later. In order with puts, not waited for. */
+ * them when they begin later. In order with puts, not waited for, and tried again until it is
+ * written. */
 void aod_results_truncate(aod_results_t *results, const uint8_t process[32], uint64_t position);
+/* Is one still to be written? After a flush that failed: what can be read may have been truncated.
+ */
+bool aod_results_truncating(aod_results_t *results);
 /* Wait until everything put so far can be read. False when some of it could not be written: a full
  * disk holds it up, or it is lost and will be evaluated again after a restart. */
 bool aod_results_flush(aod_results_t *results);

@@ -13,7 +13,8 @@ struct aod_results {
   struct aod__results_put *held; /* the newest first */
   size_t held_bytes;
   size_t unwritten; /* results and notes whose writing failed: held, on their way again, or lost */
-  uint64_t truncations;
+  uint64_t truncations; /* so far */
+  size_t truncating;    /* of them are not written yet */
 };
 
 extern const char aod__results_notes_schema[]; /* results_notes.c */

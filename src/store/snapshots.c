@@ -401,6 +401,7 @@ static void truncate_done(aod_db_write_t *write) {
 void aod_snapshots_truncate(aod_snapshots_t *snapshots, const uint8_t process[32],
                             uint64_t position) {
   truncation_t *truncation = aod_alloc(sizeof *truncation);
+  truncation->write.insists = true;
   truncation->write.run = truncate_run;
   truncation->write.done = truncate_done;
   truncation->position = position;

@@ -41,7 +41,7 @@ typedef struct insert insert_t;
 struct insert {
   aod_db_write_t write;
   int64_t number;
-  int fails_with;          /* after having inserted */
+  _Atomic int fails_with;  /* after having inserted */
   const char *then;        /* SQL run after the insert */
   pthread_mutex_t *gate;   /* waited for while the transaction is open */
   int *order, *done_count; /* where `done` notes its turn */
@@ -179,6 +179,47 @@ static void a_failing_write_is_undone_alone(void **state) {
   assert_int_equal(group[2].write.code, AOD_OK);
   assert_int_equal(query("SELECT count(*) FROM row WHERE number = 1"), 0);
   assert_int_equal(query("SELECT count(*) FROM row WHERE number IN (0, 2)"), 2);
+}
+
+static void behind_a_write_that_insists_nothing_is_written(void **state) {
+  (void)state;
+  int order[2], done_count = 0;
+  insert_t first = {.write.insists = true, .fails_with = AOD_EIO, .order = order}, second = {0};
+  first.done_count = second.done_count = &done_count;
+  submit(&first, 1);
+  check_fails(write_row(2), AOD_EIO, &err, "refused");
+  assert_int_equal(aod_db_flush(db), AOD_EIO);
+  assert_int_equal(done_count, 0);
+  assert_int_equal(count_rows(), 0);
+  first.fails_with = AOD_OK;
+  second.order = order;
+  submit(&second, 2);
+  check_ok(aod_db_flush(db), NULL);
+  assert_int_equal(done_count, 2);
+  assert_int_equal(order[0], 1);
+  assert_int_equal(order[1], 2);
+  assert_int_equal(count_rows(), 2);
+}
+
+static void a_write_that_insists_is_tried_again_by_itself(void **state) {
+  (void)state;
+  aod_latch_t ended = AOD_LATCH(1);
+  insert_t insert = {.write.insists = true, .fails_with = AOD_EIO, .ended = &ended};
+  submit(&insert, 1);
+  assert_int_equal(aod_db_flush(db), AOD_EIO);
+  insert.fails_with = AOD_OK;
+  check_ok(aod_latch_wait(&ended, &err), &err);
+  assert_int_equal(count_rows(), 1);
+}
+
+static void a_write_that_insists_does_not_hold_up_the_end(void **state) {
+  (void)state;
+  aod_latch_t ended = AOD_LATCH(1);
+  insert_t insert = {.write.insists = true, .fails_with = AOD_EIO, .ended = &ended};
+  submit(&insert, 1);
+  aod_db_close(db);
+  check_fails(aod_latch_wait(&ended, &err), AOD_EIO, &err, "refused");
+  open_db();
 }
 
 static void a_broken_uniqueness_is_told_apart(void **state) {
@@ -464,6 +505,9 @@ int main(void) {
       DB_TEST(a_patient_write_waits_for_others_but_not_for_ever),
       DB_TEST(a_write_in_a_hurry_takes_the_patient_ones_along),
       DB_TEST(a_failing_write_is_undone_alone),
+      DB_TEST(behind_a_write_that_insists_nothing_is_written),
+      DB_TEST(a_write_that_insists_is_tried_again_by_itself),
+      DB_TEST(a_write_that_insists_does_not_hold_up_the_end),
       DB_TEST(a_single_write_that_fails_undoes_itself),
       DB_TEST(a_broken_uniqueness_is_told_apart),
       DB_TEST(what_a_failed_group_reports_is_what_the_file_holds),

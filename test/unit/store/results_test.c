@@ -131,6 +131,24 @@ static void a_flush_tells_whether_all_is_written(void **state) {
   assert_false(aod_results_flush(results));
 }
 
+static void what_cannot_be_truncated_yet_does_not_outlast_what_comes_after(void **state) {
+  (void)state;
+  aod_evaluated_t read;
+  for (uint64_t nonce = 0; nonce < 4; nonce++) put(P, nonce, "old", "");
+  assert_true(aod_results_flush(results));
+  execute("CREATE TRIGGER full BEFORE DELETE ON result BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  aod_results_truncate(results, P, 2);
+  put(P, 2, "new", "");
+  assert_false(aod_results_flush(results));
+  assert_true(aod_results_truncating(results));
+  execute("DROP TRIGGER full");
+  assert_true(aod_results_flush(results));
+  assert_false(aod_results_truncating(results));
+  check_stored(P, 1, "old", "");
+  check_stored(P, 2, "new", "");
+  assert_int_equal(aod_results_get(results, P, 3, &arena, &read, &err), AOD_ENOTFOUND);
+}
+
 static void what_waits_outlives_what_is_truncated_beside_it(void **state) {
   (void)state;
   execute("CREATE TRIGGER full BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'no room'); END");
@@ -355,6 +373,7 @@ int main(void) {
       RESULTS_TEST(what_could_not_be_written_is_written_later),
       RESULTS_TEST(what_is_truncated_while_it_waits_does_not_come_back),
       RESULTS_TEST(a_flush_tells_whether_all_is_written),
+      RESULTS_TEST(what_cannot_be_truncated_yet_does_not_outlast_what_comes_after),
       RESULTS_TEST(what_waits_outlives_what_is_truncated_beside_it),
       RESULTS_TEST(the_first_result_stands),
       RESULTS_TEST(results_are_there_after_reopening),
