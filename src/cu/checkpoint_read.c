@@ -104,9 +104,8 @@ static int check_place(const trial_t *trial, aod_error_t *err) {
   if ((checkpoint->has_assignment && memcmp(checkpoint->assignment, at->assignment_id, 32) != 0) ||
       (checkpoint->has_hash_chain && memcmp(checkpoint->hash_chain, at->hash_chain, 32) != 0))
     return aod_fail(err, AOD_EINPUT, "it belongs to another schedule");
-  if (checkpoint->cron.len ? checkpoint->timestamp_ms >= at->due_ms
-                           : checkpoint->timestamp_ms == at->due_ms)
-    return AOD_OK;
+  if (checkpoint->cron.len || checkpoint->timestamp_ms == at->due_ms)
+    return AOD_OK; /* a cron message's moment: aod__crons_resume */
   return aod_fail(err, AOD_EINPUT, "its time is not that of its message");
 }
 

@@ -59,6 +59,14 @@ static int pack(const aod_instance_t *instance, spool_t *spool, aod_error_t *err
 
 /* ---- the item ---- */
 
+/* What went on from a checkpoint has no result of the cron message that was last there. */
+static void describe_resumed(const aod_process_t *process, aod_arena_t *arena,
+                             aod_checkpoint_t *checkpoint) {
+  const aod_progress_t *at = &process->at;
+  checkpoint->cron = aod_cron_id(&process->crons.list[at->moment_next - 1], arena);
+  checkpoint->timestamp_ms = at->moment.timestamp_ms;
+}
+
 /* The last evaluation, when it was a cron message's; else what is said of the record stands, which
  * a duplicate has without having been evaluated. */
 static int describe_last(aod_process_t *process, aod_arena_t *arena, aod_checkpoint_t *checkpoint,
@@ -69,6 +77,10 @@ static int describe_last(aod_process_t *process, aod_arena_t *arena, aod_checkpo
   if (at->position == at->gap_position) return AOD_OK;
   aod_results_flush(process->cu->results);
   int code = aod_results_at(process->cu->results, process->id, at->position - 1, arena, &last, err);
+  if (code == AOD_ENOTFOUND && at->moment_next > 0) {
+    describe_resumed(process, arena, checkpoint);
+    return AOD_OK;
+  }
   if (code != AOD_OK) return code;
   checkpoint->cron = last.cron;
   checkpoint->timestamp_ms = last.timestamp_ms;

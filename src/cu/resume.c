@@ -44,6 +44,8 @@ static int pass_cron(aod_process_t *process, const aod_checkpoint_t *checkpoint,
   aod_block_t block = {.height = checkpoint->block_height,
                        .timestamp_ms = checkpoint->timestamp_ms};
   int64_t due_ms = by_block ? aod_cron_block_due_ms(&block) : checkpoint->timestamp_ms;
+  if (due_ms < at->due_ms)
+    return aod_fail(err, AOD_EINPUT, "its time is before that of its message");
   at->moment = (aod_cron_moment_t){by_block, due_ms, checkpoint->timestamp_ms, block.height};
   at->moment_next = index + 1;
   at->due_ms = due_ms;

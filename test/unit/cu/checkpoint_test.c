@@ -148,6 +148,58 @@ static void the_rerun_leaves_memory_like_others(void **state) {
   check_output(process, message_add(process, "c"), "0053");
 }
 
+/* ---- crons ---- */
+
+/* Its moment is the end of its second; its time is before those of the messages in that second. */
+static int one_block(void *context, uint64_t from_height, size_t limit, aod_arena_t *arena,
+                     aod_block_list_t *list, aod_error_t *err) {
+  static aod_block_t block = {.height = 1393009, .timestamp_ms = SCHEDULE_BEGIN_MS + 100};
+  (void)context, (void)limit, (void)arena, (void)err;
+  *list = (aod_block_list_t){&block, from_height <= block.height};
+  return AOD_OK;
+}
+
+typedef struct {
+  aod_page_call_t call;
+  aod_latch_t latch;
+} paging_t;
+
+static void paging_done(aod_page_call_t *call, int code, const aod_error_t *err) {
+  aod_latch_end(&((paging_t *)call)->latch, code, err);
+}
+
+/* Evaluates up to now. */
+static void check_cron(const uint8_t *process, const char *output) {
+  aod_error_t err;
+  paging_t paging = {.call = {.limit = 10, .done = paging_done}, .latch = AOD_LATCH(1)};
+  memcpy(paging.call.process, process, 32);
+  const aod_computer_t *computer = aod_cu_computer(cu);
+  computer->cron(computer->context, &paging.call);
+  check_ok(aod_latch_wait(&paging.latch, &err), &err);
+  aod_buf_terminate(&paging.call.body);
+  check_contains((const char *)paging.call.body.ptr, output);
+  aod_buf_free(&paging.call.body);
+}
+
+static void a_cron_of_a_block_in_the_second_of_a_message_is_gone_on_from(void **state) {
+  (void)state;
+  const uint8_t *process = process_add(
+      compute_module_id, tags_of("Cron-Interval", "1-blocks", "Cron-Tag-Action", "Block", NULL));
+  compute_gateway.table.blocks = one_block;
+  for (int i = 0; i < EARLIER; i++)
+    assignment_add(process, id_of(compute_publish(tags_of("A", "1", NULL), AOD_TEXT("c"))), "");
+  check_cron(process, "0052");
+  make(process);
+  begin_anew();
+  compute_gateway.finds = 0;
+  uint8_t id[32];
+  aod_error_t err;
+  size_t items = compute_gateway.count;
+  check_ok(aod_cu_checkpoint(cu, process, id, &err), &err);
+  assert_int_equal(compute_gateway.count, items); /* the one that there is */
+  check_evaluations(3);
+}
+
 static void a_duplicate_of_an_earlier_message_is_one(void **state) {
   (void)state;
   const uint8_t *process = process_add(compute_module_id, tags_of(NULL, NULL));
@@ -225,6 +277,7 @@ int main(void) {
       CHECKPOINT_TEST(many_may_ask_for_earlier_results_at_once),
       CHECKPOINT_TEST(one_that_is_lost_behind_the_rerun_is_evaluated_too),
       CHECKPOINT_TEST(the_rerun_leaves_memory_like_others),
+      CHECKPOINT_TEST(a_cron_of_a_block_in_the_second_of_a_message_is_gone_on_from),
       CHECKPOINT_TEST(a_duplicate_of_an_earlier_message_is_one),
       CHECKPOINT_TEST(without_an_answer_a_process_begins_at_its_beginning),
       CHECKPOINT_TEST(results_return_to_the_checkpoint_they_began_at),
