@@ -224,6 +224,14 @@ static void an_earlier_state_begins_at_a_snapshot(void **state) {
 
 /* ---- leaving memory ---- */
 
+/* The unit's threads look at the limits whenever they have done something. */
+static void limit_memory(uint64_t bytes, uint64_t processes) {
+  pthread_mutex_lock(&stream_cu->lock);
+  stream_cu->memory_bytes = bytes;
+  stream_cu->resident_max = processes;
+  pthread_mutex_unlock(&stream_cu->lock);
+}
+
 static void a_process_leaves_memory_and_comes_back(void **state) {
   (void)state;
   stream_keeping = (stream_keeping_t){.messages = 1000, .memory_bytes = 100 << 20};
@@ -234,7 +242,7 @@ static void a_process_leaves_memory_and_comes_back(void **state) {
   assert_non_null(process->instance);
   assert_true(process->resident_bytes > 4096);
   assert_int_equal(stream_cu->resident_bytes, process->resident_bytes);
-  stream_cu->memory_bytes = process->resident_bytes + 1;
+  limit_memory(process->resident_bytes + 1, stream_cu->resident_max);
   stream_crowd_out();
   assert_null(process->instance);
   assert_int_equal(stream_cu->resident_bytes, 0);
@@ -242,10 +250,10 @@ static void a_process_leaves_memory_and_comes_back(void **state) {
   ask_from_to(11, 11);
   assert_int_equal(first_read, 11);
   check_dry(5);
-  stream_cu->memory_bytes = 100 << 20;
+  limit_memory(100 << 20, stream_cu->resident_max);
   stream_crowd_out();
   assert_non_null(process->instance);
-  stream_cu->resident_max = 1;
+  limit_memory(100 << 20, 1);
   stream_crowd_out();
   assert_null(process->instance);
   assert_int_equal(stream_cu->resident_count, 0);
