@@ -59,14 +59,6 @@ static int pack(const aod_instance_t *instance, spool_t *spool, aod_error_t *err
 
 /* ---- the item ---- */
 
-/* What went on from a checkpoint has no result of the cron message that was last there. */
-static void describe_resumed(const aod_process_t *process, aod_arena_t *arena,
-                             aod_checkpoint_t *checkpoint) {
-  const aod_progress_t *at = &process->at;
-  checkpoint->cron = aod_cron_id(&process->crons.list[at->moment_next - 1], arena);
-  checkpoint->timestamp_ms = at->moment.timestamp_ms;
-}
-
 /* The last evaluation, when it was a cron message's; else what is said of the record stands, which
  * a duplicate has without having been evaluated. */
 static int describe_last(aod_process_t *process, aod_arena_t *arena, aod_checkpoint_t *checkpoint,
@@ -77,10 +69,6 @@ static int describe_last(aod_process_t *process, aod_arena_t *arena, aod_checkpo
   if (at->position == at->gap_position) return AOD_OK;
   aod_results_flush(process->cu->results);
   int code = aod_results_at(process->cu->results, process->id, at->position - 1, arena, &last, err);
-  if (code == AOD_ENOTFOUND && at->moment_next > 0) {
-    describe_resumed(process, arena, checkpoint);
-    return AOD_OK;
-  }
   if (code != AOD_OK) return code;
   checkpoint->cron = last.cron;
   checkpoint->timestamp_ms = last.timestamp_ms;
@@ -182,11 +170,21 @@ static int write_described(aod_process_t *process, aod_checkpoint_t *checkpoint,
   return AOD_OK;
 }
 
+/* The one that it went on from, since when nothing has been evaluated. */
+static int name_origin(const aod_process_t *process, uint8_t id[32], aod_error_t *err) {
+  aod_origin_t origin;
+  aod_results_flush(process->cu->results);
+  int code = aod_results_origin(process->cu->results, process->id, &origin, err);
+  if (code == AOD_OK) memcpy(id, origin.checkpoint, 32);
+  return code;
+}
+
 int aod__checkpoint_write(aod_process_t *process, uint8_t id[32], aod_error_t *err) {
   if (!process->cu->signer) return aod_fail(err, AOD_EUSAGE, "there is no wallet to sign with");
   if (process->at.next_nonce == 0) return aod_fail(err, AOD_EINPUT, "it has no message yet");
   if (!aod_instance_is_all_memory(process->instance))
     return aod_fail(err, AOD_EUNSUPPORTED, "there is more to it than its memory");
+  if (process->at.position == process->origin_position) return name_origin(process, id, err);
   aod_arena_t arena = {0};
   aod_checkpoint_t checkpoint;
   int code = describe(process, &arena, &checkpoint, err);

@@ -184,19 +184,21 @@ static void check_cron(const uint8_t *process, const char *output) {
 static void a_cron_of_a_block_in_the_second_of_a_message_is_gone_on_from(void **state) {
   (void)state;
   const uint8_t *process = process_add(
-      compute_module_id, tags_of("Cron-Interval", "1-blocks", "Cron-Tag-Action", "Block", NULL));
+      compute_module_id, tags_of("Cron-Interval", "1-blocks", "Cron-Tag-Action", "Block",
+                                 "Cron-Interval", "1-hour", "Cron-Tag-Action", "Never", NULL));
   compute_gateway.table.blocks = one_block;
   for (int i = 0; i < EARLIER; i++)
     assignment_add(process, id_of(compute_publish(tags_of("A", "1", NULL), AOD_TEXT("c"))), "");
   check_cron(process, "0052");
-  make(process);
+  uint8_t made[32], named[32];
+  aod_error_t err;
+  check_ok(aod_cu_checkpoint(cu, process, made, &err), &err);
   begin_anew();
   compute_gateway.finds = 0;
-  uint8_t id[32];
-  aod_error_t err;
   size_t items = compute_gateway.count;
-  check_ok(aod_cu_checkpoint(cu, process, id, &err), &err);
-  assert_int_equal(compute_gateway.count, items); /* the one that there is */
+  check_ok(aod_cu_checkpoint(cu, process, named, &err), &err);
+  assert_memory_equal(named, made, 32);
+  assert_int_equal(compute_gateway.count, items);
   check_evaluations(3);
 }
 
