@@ -56,12 +56,8 @@ void aod__miner_open(aod_ar_t *ar) {
   struct aod__miner *miner = aod_alloc(sizeof *miner);
   ar->miner = miner;
   miner->ar = ar;
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_mutex_init(&miner->lock, NULL);
-  pthread_cond_init(&miner->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&miner->changed);
   aod_assert(pthread_create(&miner->thread, NULL, mine_when_due, miner) == 0);
   pthread_setname_np(miner->thread, "ar-miner");
   aod__miner_notice(ar);

@@ -1,7 +1,6 @@
 #include "base/clock.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdbool.h>
 
 #include "base/log.h"
@@ -59,6 +58,14 @@ int64_t aod_clock_system_ms(void) {
 
 int64_t aod_clock_monotonic_us(void) {
   return read_us(CLOCK_MONOTONIC);
+}
+
+void aod_clock_cond_init(pthread_cond_t *cond) {
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(cond, &monotonic);
+  pthread_condattr_destroy(&monotonic);
 }
 
 struct timespec aod_clock_monotonic_in(int64_t ms) {

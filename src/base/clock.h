@@ -2,6 +2,7 @@
 #ifndef AOD_BASE_CLOCK_H
 #define AOD_BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -16,7 +17,9 @@ int64_t aod_clock_system_ms(void);
 /* Microseconds since some fixed moment; never steps back. For measuring and for waiting. */
 int64_t aod_clock_monotonic_us(void);
 
-/* So many milliseconds from now on the monotonic clock, for a condition that waits by it. */
+/* A condition whose timed waits are by the monotonic clock, and a time for those: so many
+ * milliseconds from now. */
+void aod_clock_cond_init(pthread_cond_t *cond);
 struct timespec aod_clock_monotonic_in(int64_t ms);
 
 #endif

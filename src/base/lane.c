@@ -67,12 +67,17 @@ static void *work(void *argument) {
   return NULL;
 }
 
+uint32_t aod_cores(void) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return cores > 0 ? (uint32_t)cores : 1;
+}
+
 aod_pool_t *aod_pool_open(const char *name, int threads) {
   aod_pool_t *pool = aod_alloc(sizeof *pool);
   pthread_mutex_init(&pool->lock, NULL);
   pthread_cond_init(&pool->wake, NULL);
   pthread_cond_init(&pool->drained, NULL);
-  if (threads <= 0) threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+  if (threads <= 0) threads = (int)aod_cores();
   if (threads > THREADS_MAX) threads = THREADS_MAX;
   for (int i = 0; i < threads; i++) {
     aod_assert(pthread_create(&pool->threads[i], NULL, work, pool) == 0);

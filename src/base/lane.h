@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct aod_task aod_task_t;
 struct aod_task {
@@ -19,6 +20,8 @@ struct aod_task {
 };
 
 typedef struct aod_pool aod_pool_t;
+
+uint32_t aod_cores(void); /* that are online, at least 1 */
 
 /* `threads` 0: one a core. `name` (15 characters at most) is what the debugger shows. */
 aod_pool_t *aod_pool_open(const char *name, int threads);

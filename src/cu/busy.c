@@ -76,12 +76,8 @@ static void *lose_patience(void *context) {
 void aod__busy_open(aod__busy_t *busy, int64_t patience_ms) {
   *busy = (aod__busy_t){.patience_us = patience_ms * 1000};
   if (!patience_ms) return;
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_mutex_init(&busy->lock, NULL);
-  pthread_cond_init(&busy->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&busy->changed);
   aod_assert(pthread_create(&busy->thread, NULL, lose_patience, busy) == 0);
   pthread_setname_np(busy->thread, "cu-busy");
 }

@@ -74,8 +74,7 @@ int aod_cu_open(aod_cu_t **out, const aod_cu_options_t *options, aod_error_t *er
   }
   pthread_mutex_init(&cu->lock, NULL);
   aod__busy_open(&cu->busy, options->busy_ms);
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  cu->readers_max = cores > 0 ? (uint32_t)cores : 1;
+  cu->readers_max = aod_cores();
   cu->pool = aod_pool_open("cu-evaluate", (int)cu->readers_max + SPARE_SLOTS);
   cu->read_pool = aod_pool_open("cu-read", (int)cu->readers_max + SPARE_READERS);
   *out = cu;

@@ -220,12 +220,8 @@ static void enqueue(aod_process_t *process, aod_dry_run_t *run) {
 /* ---- the lane's side ---- */
 
 void aod__readers_init(aod_readers_t *readers) {
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_mutex_init(&readers->lock, NULL);
-  pthread_cond_init(&readers->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&readers->changed);
 }
 
 void aod__readers_deinit(aod_readers_t *readers) {

@@ -77,11 +77,7 @@ static void *accept_all(void *argument) {
 }
 
 void aod__acceptor_start(aod__acceptor_t *acceptor) {
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&acceptor->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&acceptor->changed);
   pthread_mutex_init(&acceptor->lock, NULL);
   for (unsigned i = 0; i < acceptor->worker_count; i++) acceptor->workers[i].acceptor = acceptor;
   fcntl(acceptor->listen_fd, F_SETFL, 0); /* accept waits */

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/lane.h"
 #include "base/log.h"
 #include "http/acceptor.h"
 #include "http/request.h"
@@ -401,8 +402,8 @@ static void stop_workers(aod__acceptor_t *acceptor) {
 
 static bool start_workers(aod_server_t *server) {
   aod__acceptor_t *acceptor = &server->acceptor;
-  long wanted = server->options.threads, cores = sysconf(_SC_NPROCESSORS_ONLN);
-  if (wanted <= 0) wanted = cores > 0 ? cores : 1;
+  long wanted = server->options.threads;
+  if (wanted <= 0) wanted = aod_cores();
   acceptor->worker_count = wanted < AOD__WORKERS_MAX ? (unsigned)wanted : AOD__WORKERS_MAX;
   unsigned share = connection_limit() / acceptor->worker_count;
   acceptor->connections_max = share > 0 ? share : 1;
@@ -412,12 +413,8 @@ static bool start_workers(aod_server_t *server) {
 }
 
 static void init_waiting(aod_server_t *server) {
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_mutex_init(&server->lock, NULL);
-  pthread_cond_init(&server->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&server->changed);
 }
 
 static void server_free(aod_server_t *server) {

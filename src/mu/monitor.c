@@ -347,11 +347,7 @@ int aod__monitors_open(aod_mu_t *mu, aod_error_t *err) {
   aod_mu_monitors_t *monitors = aod_alloc(sizeof *monitors);
   monitors->mu = mu;
   pthread_mutex_init(&monitors->lock, NULL);
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&monitors->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&monitors->changed);
   mu->monitors = monitors;
   int code = load(mu, err);
   if (code != AOD_OK) return code;

@@ -340,12 +340,8 @@ int aod__queue_open(aod_mu_t *mu, aod_error_t *err) {
   queue->mu = mu;
   queue->looked_ms = -1;
   pthread_mutex_init(&queue->lock, NULL);
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&queue->wake, &monotonic);
-  pthread_cond_init(&queue->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&queue->wake);
+  aod_clock_cond_init(&queue->changed);
   mu->queue = queue;
   pthread_mutex_lock(&queue->lock);
   look(queue, aod_clock_wall_ms()); /* before anybody can ask whether there is work */

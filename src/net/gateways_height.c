@@ -103,11 +103,7 @@ void aod__gateways_height_init(aod_gateways_t *gateways) {
   aod__height_t *height = &gateways->height;
   height->gateways = gateways;
   pthread_mutex_init(&height->lock, NULL);
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&height->asked, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&height->asked);
 }
 
 void aod__gateways_height_deinit(aod_gateways_t *gateways) {

@@ -223,12 +223,8 @@ int aod_uploader_open(aod_uploader_t **out, const aod_uploader_options_t *option
     free(uploader);
     return code;
   }
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_mutex_init(&uploader->lock, NULL);
-  pthread_cond_init(&uploader->wake, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&uploader->wake);
   aod_assert(pthread_create(&uploader->thread, NULL, run, uploader) == 0);
   pthread_setname_np(uploader->thread, "uploader");
   *out = uploader;

@@ -396,11 +396,7 @@ int aod_db_open(aod_db_t **out, const char *path, const char *schema, int versio
   aod_db_t *db = aod_alloc(sizeof *db);
   db->path = aod_strdup(path);
   pthread_mutex_init(&db->lock, NULL);
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&db->wake, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&db->wake);
   pthread_cond_init(&db->freed, NULL);
   int code = connection_open(path, &db->writer, err);
   if (code == AOD_OK) code = execute(db->writer->sqlite, WRITER_PRAGMAS, err);

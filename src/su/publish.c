@@ -190,13 +190,9 @@ int aod__su_publisher_open(aod_su_publisher_t **out, aod_su_t *su, bool bundles,
     return code;
   }
   pthread_mutex_init(&publisher->lock, NULL);
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&publisher->wake, &monotonic);
-  pthread_cond_init(&publisher->advanced, &monotonic);
-  pthread_cond_init(&publisher->rested, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  aod_clock_cond_init(&publisher->wake);
+  aod_clock_cond_init(&publisher->advanced);
+  aod_clock_cond_init(&publisher->rested);
   aod_assert(pthread_create(&publisher->thread, NULL, publish, publisher) == 0);
   pthread_setname_np(publisher->thread, "su-publish");
   *out = publisher;

@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "arweave/scheme.h"
 #include "su/internal.h"
@@ -10,7 +9,7 @@ int aod_su_open(aod_su_t **out, const aod_su_options_t *options, aod_error_t *er
   aod_su_t *su = aod_alloc(sizeof *su);
   su->signer = options->signer;
   su->signs_quickly = aod_signer_type(options->signer) != AOD_SCHEME_ARWEAVE;
-  su->crowd = CROWD_PER_CORE * (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+  su->crowd = CROWD_PER_CORE * aod_cores();
   su->gateway = options->gateway;
   su->metrics_enabled = options->metrics;
   su->interface = (aod_scheduler_t){.context = su,

@@ -7,6 +7,7 @@
  */
 #include "vm/compile.h"
 
+#include "base/lane.h"
 #include "vm/confine.h"
 
 #include <errno.h>
@@ -38,8 +39,8 @@ const char *aod__compiler_flags(aod_tier_t tier) {
 }
 
 uint32_t aod__compiler_jobs(void) {
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  return cores < 1 ? 1 : cores > 16 ? 16 : (uint32_t)cores;
+  uint32_t cores = aod_cores();
+  return cores > 16 ? 16 : cores;
 }
 
 /* ---- finding ---- */

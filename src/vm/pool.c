@@ -1,6 +1,8 @@
 /* Choosing, starting and ending workers. */
 #include "vm/pool.h"
 
+#include "base/clock.h"
+#include "base/lane.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -24,16 +26,12 @@ enum {
 /* ---- life of the pool ---- */
 
 void aod__pool_init(aod__pool_t *pool) {
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  uint32_t cores = aod_cores();
   *pool = (aod__pool_t){.spread = cores < 2                ? SPREAD_MIN
                                   : cores > SPREAD_MAX / 2 ? SPREAD_MAX
-                                                           : 2 * (uint32_t)cores};
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+                                                           : 2 * cores};
   pthread_mutex_init(&pool->lock, NULL);
-  pthread_cond_init(&pool->changed, &attributes);
-  pthread_condattr_destroy(&attributes);
+  aod_clock_cond_init(&pool->changed);
 }
 
 void aod__pool_deinit(aod__pool_t *pool) {
