@@ -1,13 +1,13 @@
 /* What node and worker say to each other.
  *
  * A worker has a socket of packets, each a request or a reply, and a region of memory shared with
- * the node for what is long: texts and changes. The node never reads a length, a count or an
+ * the node for what is long: texts and changed cards. The node never reads a length, a count or an
  * address twice from the region, and takes nothing from a reply before it was checked: the worker
  * may be under the control of whoever wrote the module.
  *
  * The region, which grows only as far as it is used:
  *
- *   request texts | reply texts | list of changes | their bytes
+ *   request texts | reply texts | ranges of changed cards | their bytes
  *
  * One request is under way at a time; requests without a reply may follow at any moment. */
 #ifndef AOD_VM_CHANNEL_H
@@ -20,23 +20,23 @@
 /* A result has at most AOD_GUEST_RESULT_MAX bytes, and damaged UTF-8 makes three times as much. */
 #define AOD__CHANNEL_REQUEST_BYTES ((uint64_t)1 << 30)
 #define AOD__CHANNEL_REPLY_BYTES   ((uint64_t)2 << 30)
-#define AOD__CHANNEL_CHANGES       ((uint64_t)4 << 20) /* one each card of 16 GiB */
+#define AOD__CHANNEL_RANGES        ((uint64_t)4 << 20) /* one each two cards of 32 GiB */
 
-#define AOD__CHANNEL_REPLY_AT AOD__CHANNEL_REQUEST_BYTES
-#define AOD__CHANNEL_LIST_AT  (AOD__CHANNEL_REPLY_AT + AOD__CHANNEL_REPLY_BYTES)
-#define AOD__CHANNEL_LINES_AT (AOD__CHANNEL_LIST_AT + AOD__CHANNEL_CHANGES * sizeof(aod_change_t))
+#define AOD__CHANNEL_REPLY_AT  AOD__CHANNEL_REQUEST_BYTES
+#define AOD__CHANNEL_RANGES_AT (AOD__CHANNEL_REPLY_AT + AOD__CHANNEL_REPLY_BYTES)
+#define AOD__CHANNEL_CARDS_AT  (AOD__CHANNEL_RANGES_AT + AOD__CHANNEL_RANGES * sizeof(aod_range_t))
 
 /* How large the region is when a memory may have max_bytes. */
 static inline uint64_t aod__channel_bytes(uint64_t max_bytes) {
-  return AOD__CHANNEL_LINES_AT + max_bytes;
+  return AOD__CHANNEL_CARDS_AT + max_bytes + AOD_PAGE_BYTES;
 }
 
-/* Where changes are collected. */
-static inline aod_changes_t aod__channel_changes(uint8_t *channel, uint64_t channel_bytes) {
-  return (aod_changes_t){.list = (aod_change_t *)(channel + AOD__CHANNEL_LIST_AT),
-                         .cap = AOD__CHANNEL_CHANGES,
-                         .bytes = channel + AOD__CHANNEL_LINES_AT,
-                         .bytes_cap = channel_bytes - AOD__CHANNEL_LINES_AT};
+/* Where changes are staged. */
+static inline aod_staging_t aod__channel_staging(uint8_t *channel, uint64_t channel_bytes) {
+  return (aod_staging_t){.ranges = (aod_range_t *)(channel + AOD__CHANNEL_RANGES_AT),
+                         .range_cap = AOD__CHANNEL_RANGES,
+                         .bytes = channel + AOD__CHANNEL_CARDS_AT,
+                         .cap = channel_bytes - AOD__CHANNEL_CARDS_AT};
 }
 
 typedef enum {
@@ -82,7 +82,7 @@ typedef struct {
   double gas_used;
   uint64_t memory_bytes;
   uint64_t texts[3]; /* lengths: result or reason, output, state (0: as before) */
-  uint64_t change_count;
+  uint64_t range_count;
   uint32_t ask;         /* a question instead, with the three below */
   uint8_t id[32];       /* TRANSACTION, SIZE, READ */
   uint64_t number, len; /* height; from where, how much */

@@ -1,3 +1,6 @@
+/* What a range holds (aod_memory_stage): whole cards, and behind them the bytes of the next card
+ * that a store may have reached. Those are copied only where they differ, so that a card which
+ * nobody wrote to stays absent. */
 #include "vm/committed.h"
 
 #include "vm/abi.h"
@@ -95,22 +98,50 @@ bool aod_committed_resize(aod_committed_t *committed, uint64_t bytes) {
   return true;
 }
 
+static void touch(aod_committed_t *committed, uint64_t card, uint64_t count) {
+  memset(committed->image.present + card, 1, count);
+  memset(committed->changed + card, 1, count);
+}
+
 uint8_t *aod_committed_page(aod_committed_t *committed, uint64_t page) {
-  committed->image.present[page] = committed->changed[page] = 1;
+  touch(committed, page, 1);
   return committed->at + (page << AOD_CARD_SHIFT);
 }
 
-bool aod_committed_accepts(const aod_committed_t *committed, const aod_changes_t *changes,
-                           uint64_t bytes) {
-  return bytes <= committed->max_bytes && bytes >= committed->image.bytes &&
-         bytes % AOD_PAGE_BYTES == 0 && aod_changes_fit(changes, bytes);
+static bool range_fits(const aod_range_t *range, uint64_t bytes) {
+  return range->at % CARD_BYTES == 0 && range->at < bytes && range->len <= bytes - range->at &&
+         range->len >= CARD_BYTES;
 }
 
-void aod_committed_apply(aod_committed_t *committed, const aod_changes_t *changes, uint64_t bytes) {
-  const uint8_t *from = changes->bytes;
-  for (uint64_t i = 0; i < changes->count; i++) {
-    const aod_change_t *change = &changes->list[i];
-    from = aod_changes_apply(aod_committed_page(committed, change->card), change->lines, from);
+bool aod_committed_accepts(const aod_committed_t *committed, const aod_staging_t *staging,
+                           uint64_t bytes) {
+  uint64_t len = 0;
+  if (bytes > committed->max_bytes || bytes < committed->image.bytes || bytes % AOD_PAGE_BYTES)
+    return false;
+  for (uint64_t i = 0; i < staging->range_count; i++) {
+    if (!range_fits(&staging->ranges[i], bytes)) return false;
+    if (staging->ranges[i].len > staging->cap - len) return false;
+    len += staging->ranges[i].len;
+  }
+  return true;
+}
+
+static void apply_range(aod_committed_t *committed, const aod_range_t *range,
+                        const uint8_t *bytes) {
+  uint64_t whole = range->len & ~(CARD_BYTES - 1), rest = range->len - whole;
+  uint64_t end = range->at + whole;
+  memcpy(committed->at + range->at, bytes, whole);
+  touch(committed, range->at >> AOD_CARD_SHIFT, whole >> AOD_CARD_SHIFT);
+  if (rest == 0 || memcmp(committed->at + end, bytes + whole, rest) == 0) return;
+  memcpy(committed->at + end, bytes + whole, rest);
+  touch(committed, end >> AOD_CARD_SHIFT, 1);
+}
+
+void aod_committed_apply(aod_committed_t *committed, const aod_staging_t *staging, uint64_t bytes) {
+  const uint8_t *staged = staging->bytes;
+  for (uint64_t i = 0; i < staging->range_count; i++) {
+    apply_range(committed, &staging->ranges[i], staged);
+    staged += staging->ranges[i].len;
   }
   committed->image.bytes = bytes;
 }

@@ -2,8 +2,8 @@
  * linear memory as the last message that was kept left them.
  *
  * It lives in a sparse file in memory that this program alone writes. Workers get it read-only and
- * map it privately, so whatever becomes of them, it is whole: a message's changes come in memory
- * shared with the worker, are checked, and only then copied.
+ * map it privately, so whatever becomes of them, it is whole: a message's changes come as ranges in
+ * memory shared with the worker, are checked, and only then copied.
  *
  * Not thread-safe: it belongs to its process's lane. */
 #ifndef AOD_VM_COMMITTED_H
@@ -36,11 +36,11 @@ uint8_t *aod_committed_page(aod_committed_t *committed, uint64_t page);
 
 /* Whether these are changes that a memory of then `bytes` bytes can have: anything else comes from
  * a worker that is not ours any more. */
-bool aod_committed_accepts(const aod_committed_t *committed, const aod_changes_t *changes,
+bool aod_committed_accepts(const aod_committed_t *committed, const aod_staging_t *staging,
                            uint64_t bytes);
 
-/* Take changes that were accepted. Their bytes may change meanwhile, their list must not. */
-void aod_committed_apply(aod_committed_t *committed, const aod_changes_t *changes, uint64_t bytes);
+/* Take changes that were accepted. The staged bytes may change meanwhile, the ranges must not. */
+void aod_committed_apply(aod_committed_t *committed, const aod_staging_t *staging, uint64_t bytes);
 
 /* Open the image's file anew, read-only. Negative when that fails. */
 int aod_committed_share(const aod_committed_t *committed);

@@ -50,7 +50,7 @@ int aod_guest_open(aod_guest_t *guest, const aod_program_t *program, const aod_i
 void aod_guest_close(aod_guest_t *guest);
 
 /* Run the module's own preparation (wasm-host.md C.1). AOD_ETRAP with the reason when it fails.
- * Keep with aod_guest_commit or take what changed with aod_memory_collect. */
+ * Keep with aod_guest_commit or take what changed with aod_memory_stage. */
 int aod_guest_prepare(aod_guest_t *guest, aod_error_t *err);
 
 /* As aod_instance_evaluate. */
@@ -58,7 +58,7 @@ int aod_guest_evaluate(aod_guest_t *guest, uint64_t compute_limit, aod_slice_t m
                        aod_evaluation_t *evaluation, aod_error_t *err);
 
 void aod_guest_commit(aod_guest_t *guest);
-void aod_guest_settle(aod_guest_t *guest); /* commit after aod_memory_collect, see there */
+void aod_guest_settle(aod_guest_t *guest); /* commit after aod_memory_stage, see there */
 void aod_guest_rollback(aod_guest_t *guest);
 
 /* Whether anything but linear memory differs from what was committed: globals, tables, dropped

@@ -24,9 +24,6 @@
 #define CARD_BYTES    ((uint64_t)1 << AOD_CARD_SHIFT)
 #define GUARD_BYTES   AOD_PAGE_BYTES /* accesses of 16 bytes at the last address end in it */
 #define DISCARD_BYTES 65536
-#define OVERLAP_LINES (((uint64_t)1 << AOD_CARD_OVERLAP / AOD_LINE_BYTES) - 1)
-
-_Static_assert(AOD_CARD_OVERLAP % AOD_LINE_BYTES == 0, "the overlap is whole lines");
 
 /* ---- reservations that are open, for the fault handler ---- */
 
@@ -229,39 +226,41 @@ void aod_memory_rollback(aod_memory_t *memory) {
 
 /* ---- when somebody else keeps the committed image ---- */
 
-static const _Alignas(AOD_LINE_BYTES) uint8_t zeros[CARD_BYTES];
-
-/* Absent cards are zeros and are not read: reading would give the file pages. */
-static bool collect_lines(const aod_memory_t *memory, aod_changes_t *changes, uint64_t card,
-                          uint64_t lines) {
-  uint64_t at = card << AOD_CARD_SHIFT;
-  const uint8_t *before = memory->present[card] ? memory->committed + at : zeros;
-  lines = aod_changes_compare(memory->base + at, before, lines);
-  return aod_changes_add(changes, card, memory->base + at, lines);
+static uint64_t overlap_len(const aod_memory_t *memory, uint64_t end) {
+  return (end << AOD_CARD_SHIFT) < memory->bytes ? AOD_CARD_OVERLAP : 0;
 }
 
-/* The card behind a run, as far as a store may have reached into it. */
-static uint64_t overlap_lines(const aod_memory_t *memory, uint64_t card) {
-  return (card << AOD_CARD_SHIFT) < memory->bytes ? OVERLAP_LINES : 0;
+static bool stage_run(const aod_memory_t *memory, aod_staging_t *staging, uint64_t first,
+                      uint64_t end) {
+  aod_range_t range = {first << AOD_CARD_SHIFT,
+                       ((end - first) << AOD_CARD_SHIFT) + overlap_len(memory, end)};
+  if (staging->range_count == staging->range_cap || range.len > staging->cap - staging->len)
+    return false;
+  memcpy(staging->bytes + staging->len, memory->base + range.at, range.len);
+  staging->ranges[staging->range_count++] = range;
+  staging->len += range.len;
+  return true;
 }
 
-bool aod_memory_collect(const aod_memory_t *memory, aod_changes_t *changes) {
+bool aod_memory_stage(const aod_memory_t *memory, aod_staging_t *staging) {
   const uint8_t *cards = memory->cards;
   uint64_t count = aod_pages_count(memory->bytes);
   uint64_t card = aod_pages_next_marked(cards, 0, count);
   while (card < count) {
-    for (; card < count && cards[card]; card++)
-      if (!collect_lines(memory, changes, card, AOD_ALL_LINES)) return false;
-    if (!collect_lines(memory, changes, card, overlap_lines(memory, card))) return false;
+    uint64_t first = card;
+    while (card < count && cards[card]) card++;
+    if (!stage_run(memory, staging, first, card)) return false;
     card = aod_pages_next_marked(cards, card, count);
   }
   return true;
 }
 
+/* The committed image is not looked at, since it may be changing right now. */
 static void settle_run(aod_memory_t *memory, uint64_t first, uint64_t end) {
+  static const uint8_t zeros[AOD_CARD_OVERLAP];
   memset(memory->present + first, 1, end - first);
-  uint64_t lines = overlap_lines(memory, end), at = end << AOD_CARD_SHIFT;
-  if (aod_changes_compare(memory->base + at, zeros, lines)) memory->present[end] = 1;
+  uint64_t len = overlap_len(memory, end);
+  if (len && memcmp(memory->base + (end << AOD_CARD_SHIFT), zeros, len)) memory->present[end] = 1;
 }
 
 void aod_memory_settle(aod_memory_t *memory) {

@@ -9,7 +9,6 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "vm/changes.h"
 #include "vm/pages.h"
 
 #define AOD_PAGE_BYTES 65536ull
@@ -21,6 +20,19 @@ typedef struct {
   uint64_t file_bytes; /* of the file, which may be longer: zeros so far */
   uint8_t *present;    /* by card: 0 where all is zero */
 } aod_image_t;
+
+/* What a memory holds at some addresses, on its way to somebody else's copy. */
+typedef struct {
+  uint64_t at, len; /* `at` is where a card begins */
+} aod_range_t;
+
+/* Where changes are collected: the bytes of all ranges one behind the other. */
+typedef struct {
+  aod_range_t *ranges;
+  uint64_t range_count, range_cap;
+  uint8_t *bytes;
+  uint64_t len, cap;
+} aod_staging_t;
 
 typedef struct {
   uint8_t *base;           /* working image; the reservation begins here and never moves */
@@ -54,11 +66,11 @@ void aod_memory_mark(aod_memory_t *memory, uint64_t from, uint64_t len);
 void aod_memory_commit(aod_memory_t *memory);
 void aod_memory_rollback(aod_memory_t *memory);
 
-/* Collect what has changed since the last commit, for the one who keeps the committed image, where
- * that is not this memory but the file that it was opened with; nothing else happens. False when it
- * does not fit. After that, aod_memory_settle instead of aod_memory_commit, when the file has the
- * changes. */
-bool aod_memory_collect(const aod_memory_t *memory, aod_changes_t *changes);
+/* Copy what may have changed since the last commit to `staging`, for the one who keeps the
+ * committed image, where that is not this memory; nothing else happens. False when it does not fit.
+ * After that, aod_memory_settle instead of aod_memory_commit: whoever keeps the image changes it,
+ * and the file that this memory was opened with is that image. */
+bool aod_memory_stage(const aod_memory_t *memory, aod_staging_t *staging);
 void aod_memory_settle(aod_memory_t *memory);
 
 aod_pages_t aod_memory_pages(const aod_memory_t *memory); /* the committed image */

@@ -110,7 +110,7 @@ bool aod__worker_set_texts(aod__worker_t *worker, aod__worker_request_t *request
                            aod_slice_t second);
 
 /* Give back to the system what an unusually large exchange left in the region: its texts, and
- * changes of up to `lines_bytes`. Nothing of it may be needed any more. */
-void aod__worker_trim(aod__worker_t *worker, uint64_t lines_bytes);
+ * changes of up to `staged_bytes`. Nothing of it may be needed any more. */
+void aod__worker_trim(aod__worker_t *worker, uint64_t staged_bytes);
 
 #endif

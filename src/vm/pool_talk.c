@@ -64,7 +64,7 @@ static bool texts_fit(const aod__worker_reply_t *reply) {
     if (reply->texts[i] > room) return false;
     room -= reply->texts[i];
   }
-  return reply->change_count <= AOD__CHANNEL_CHANGES;
+  return reply->range_count <= AOD__CHANNEL_RANGES;
 }
 
 aod__answer_t aod__worker_await(aod__worker_t *worker, int64_t timeout_ms,
@@ -104,8 +104,8 @@ static void trim(uint8_t *from, uint64_t used) {
     madvise(from, (used + AOD_PAGE_BYTES - 1) & ~(AOD_PAGE_BYTES - 1), MADV_REMOVE);
 }
 
-void aod__worker_trim(aod__worker_t *worker, uint64_t lines_bytes) {
+void aod__worker_trim(aod__worker_t *worker, uint64_t staged_bytes) {
   trim(worker->channel, worker->request_bytes);
   trim(worker->channel + AOD__CHANNEL_REPLY_AT, worker->reply_bytes);
-  trim(worker->channel + AOD__CHANNEL_LINES_AT, lines_bytes);
+  trim(worker->channel + AOD__CHANNEL_CARDS_AT, staged_bytes);
 }

@@ -18,22 +18,26 @@ enum { STATE_BYTES_MAX = 64 << 20 }; /* the largest tables and very many globals
 
 /* ---- taking changes out of the region ---- */
 
-/* The list is copied before it is looked at. */
-static void take_list(aod__remote_t *remote, const aod__worker_reply_t *reply) {
-  aod_changes_t changes = aod__channel_changes(remote->held->channel, remote->crew->channel_bytes);
-  changes.count = reply->change_count;
-  aod_buf_clear(&remote->list);
-  aod_buf_append(&remote->list, aod_slice(changes.list, changes.count * sizeof *changes.list));
-  changes.list = (aod_change_t *)remote->list.ptr;
-  remote->changes = changes;
+/* The ranges are copied before they are looked at. */
+static void take_ranges(aod__remote_t *remote, const aod__worker_reply_t *reply) {
+  aod_staging_t staging = aod__channel_staging(remote->held->channel, remote->crew->channel_bytes);
+  aod_buf_clear(&remote->ranges);
+  aod_buf_append(&remote->ranges,
+                 aod_slice(staging.ranges, reply->range_count * sizeof *staging.ranges));
+  staging.ranges = (aod_range_t *)remote->ranges.ptr;
+  staging.range_count = reply->range_count;
+  remote->changes = staging;
   remote->new_bytes = reply->memory_bytes;
 }
 
 static bool take_changes(aod__remote_t *remote, const aod__worker_reply_t *reply) {
-  take_list(remote, reply);
+  take_ranges(remote, reply);
   aod_buf_clear(&remote->new_state);
   aod_buf_append(&remote->new_state, aod__worker_text(remote->held, reply, 2));
-  return aod_committed_accepts(&remote->committed, &remote->changes, remote->new_bytes);
+  if (!aod_committed_accepts(&remote->committed, &remote->changes, remote->new_bytes)) return false;
+  for (uint64_t i = 0; i < remote->changes.range_count; i++)
+    remote->staged_bytes += remote->changes.ranges[i].len;
+  return true;
 }
 
 static void apply(aod__remote_t *remote) {
@@ -44,8 +48,8 @@ static void apply(aod__remote_t *remote) {
 }
 
 static void let_go(aod__remote_t *remote) {
-  aod__worker_trim(remote->held, remote->changes.count << AOD_CARD_SHIFT);
-  remote->changes.count = 0;
+  aod__worker_trim(remote->held, remote->staged_bytes);
+  remote->staged_bytes = 0;
   aod__pool_give(remote->pool, remote->held);
   remote->held = NULL;
   if (remote->moved) aod__pool_unbind(remote->pool, &remote->binding);
@@ -98,7 +102,7 @@ void aod__remote_close(aod__remote_t *remote) {
   aod_committed_close(&remote->committed);
   aod_buf_free(&remote->state);
   aod_buf_free(&remote->new_state);
-  aod_buf_free(&remote->list);
+  aod_buf_free(&remote->ranges);
 }
 
 /* ---- asking ---- */

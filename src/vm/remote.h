@@ -23,8 +23,9 @@ typedef struct {
   /* the message that is not decided yet */
   aod__worker_t *held; /* NULL when there is nothing to decide */
   bool kept;           /* the one before was, and the worker does not know yet */
-  aod_buf_t list;      /* of changes, copied from the region, so that they cannot change any more */
-  aod_changes_t changes;
+  aod_buf_t ranges;    /* copied from the region, so that they cannot change any more */
+  aod_staging_t changes;
+  uint64_t staged_bytes; /* of changes that were accepted */
   uint64_t new_bytes;
   aod_buf_t new_state; /* empty: as before */
 } aod__remote_t;

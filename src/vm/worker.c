@@ -3,7 +3,7 @@
  * It loads, gives up its rights, and from then on answers requests. What it holds of a process is a
  * private mapping of the committed image, in which messages work, and a second view of it, from
  * which a failed message is undone. A kept message changes the image only after the node has taken
- * the changes; the node says so with the next request, when they surely are in the file. */
+ * the staged changes; the node says so with the next request, when they surely are in the file. */
 #include "vm/worker.h"
 
 #include "arweave/hash.h"
@@ -62,7 +62,7 @@ static aod_slice_t request_text(const worker_t *worker, const aod__worker_reques
 static void add_text(worker_t *worker, aod__worker_reply_t *reply, int index, aod_slice_t text) {
   uint64_t at = AOD__CHANNEL_REPLY_AT;
   for (int i = 0; i < index; i++) at += reply->texts[i];
-  aod_assert(text.len <= AOD__CHANNEL_LIST_AT - at);
+  aod_assert(text.len <= AOD__CHANNEL_RANGES_AT - at);
   if (text.len) memcpy(worker->channel + at, text.ptr, text.len);
   reply->texts[index] = text.len;
 }
@@ -75,12 +75,12 @@ static void explain(worker_t *worker, aod__worker_reply_t *reply, int code,
 
 /* ---- changes ---- */
 
-static void collect(worker_t *worker, aod_guest_t *guest, bool with_state,
-                    aod__worker_reply_t *reply) {
-  aod_changes_t changes = aod__channel_changes(worker->channel, worker->channel_bytes);
-  aod_assert(aod_memory_collect(&guest->core->memory, &changes));
+static void stage(worker_t *worker, aod_guest_t *guest, bool with_state,
+                  aod__worker_reply_t *reply) {
+  aod_staging_t staging = aod__channel_staging(worker->channel, worker->channel_bytes);
+  aod_assert(aod_memory_stage(&guest->core->memory, &staging));
   reply->memory_bytes = guest->core->memory.bytes;
-  reply->change_count = changes.count;
+  reply->range_count = staging.range_count;
   if (!with_state) return;
   aod_buf_t state = {0};
   aod_guest_state_write(guest, &state);
@@ -117,7 +117,7 @@ static void do_prepare(worker_t *worker, const aod__worker_request_t *request, i
   aod_error_t error;
   int code = open_guest(worker, request, NULL, &error);
   if (code == AOD_OK) code = aod_guest_prepare(worker->guests[request->slot], &error);
-  if (code == AOD_OK) collect(worker, worker->guests[request->slot], true, reply);
+  if (code == AOD_OK) stage(worker, worker->guests[request->slot], true, reply);
   explain(worker, reply, code, &error);
   drop(worker, request->slot);
 }
@@ -154,7 +154,7 @@ static void do_evaluate(worker_t *worker, const aod__worker_request_t *request, 
   add_text(worker, reply, 0, aod_buf_slice(&evaluation.text));
   add_text(worker, reply, 1, aod_buf_slice(&evaluation.output));
   if (!evaluation.failed && !request->dry)
-    collect(worker, guest, aod_guest_state_changed(guest), reply);
+    stage(worker, guest, aod_guest_state_changed(guest), reply);
   aod_evaluation_free(&evaluation);
 }
 

@@ -175,52 +175,6 @@ static void test_regrown_is_zero(void **state) {
   aod_memory_close(&memory);
 }
 
-/* ---- lines ---- */
-
-enum { CARD_BYTES = 64 * AOD_LINE_BYTES };
-
-/* Whichever lines differ: those are found, and carrying them over makes the cards equal. */
-static void test_lines(void **state) {
-  (void)state;
-  static _Alignas(AOD_LINE_BYTES) uint8_t before[CARD_BYTES], now[CARD_BYTES], lines[CARD_BYTES];
-  random_state = 5;
-  for (int round = 0; round < 300; round++) {
-    uint64_t expected = 0, share = random_below(65);
-    memcpy(before, now, sizeof before);
-    for (int i = 0; i < 64; i++) {
-      if (random_below(64) >= share) continue;
-      now[i * AOD_LINE_BYTES + (int)random_below(AOD_LINE_BYTES)] ^= 1 + (uint8_t)random_below(255);
-      expected |= UINT64_C(1) << i;
-    }
-    uint64_t differ = aod_changes_compare(now, before, AOD_ALL_LINES);
-    assert_int_equal(differ, expected);
-    assert_int_equal(aod_changes_compare(now, before, 0xff00), expected & 0xff00);
-
-    aod_change_t list[1];
-    aod_changes_t changes = {.list = list, .cap = 1, .bytes = lines, .bytes_cap = sizeof lines};
-    assert_true(aod_changes_add(&changes, 7, now, differ));
-    assert_int_equal(changes.count, differ != 0);
-    assert_int_equal(changes.len, __builtin_popcountll(differ) * AOD_LINE_BYTES);
-    assert_true(aod_changes_apply(before, differ, lines) == lines + changes.len);
-    assert_memory_equal(before, now, sizeof now);
-    if (differ) assert_false(aod_changes_add(&changes, 8, now, differ)); /* the list is full */
-  }
-}
-
-/* Bytes for three lines. */
-static void test_lines_without_room(void **state) {
-  (void)state;
-  static _Alignas(AOD_LINE_BYTES) uint8_t now[CARD_BYTES], lines[3 * AOD_LINE_BYTES];
-  aod_change_t list[4];
-  aod_changes_t changes = {.list = list, .cap = 4, .bytes = lines, .bytes_cap = sizeof lines};
-  assert_true(aod_changes_add(&changes, 0, now, 3));
-  assert_false(aod_changes_add(&changes, 1, now, 5));
-  assert_true(aod_changes_add(&changes, 1, now, 4));
-  assert_int_equal(changes.count, 2);
-  assert_true(aod_changes_fit(&changes, 2 * CARD_BYTES));
-  assert_false(aod_changes_fit(&changes, CARD_BYTES));
-}
-
 static void test_limits(void **state) {
   (void)state;
   aod_memory_t memory;
@@ -237,9 +191,10 @@ static void test_limits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_model),      cmocka_unit_test(test_from_image),
-      cmocka_unit_test(test_regrown_is_zero),    cmocka_unit_test(test_lines),
-      cmocka_unit_test(test_lines_without_room), cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_against_model),
+      cmocka_unit_test(test_from_image),
+      cmocka_unit_test(test_regrown_is_zero),
+      cmocka_unit_test(test_limits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

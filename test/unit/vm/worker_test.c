@@ -546,26 +546,27 @@ static void test_large_message(void **state) {
 
 static aod_committed_t committed;
 
-static bool accepts(uint64_t card, uint64_t lines, uint64_t bytes) {
-  aod_change_t change = {card, lines};
-  aod_changes_t changes = {.list = &change, .count = 1, .bytes_cap = 32 * AOD_LINE_BYTES};
-  return aod_committed_accepts(&committed, &changes, bytes);
+static bool accepts(uint64_t at, uint64_t len, uint64_t bytes) {
+  aod_range_t range = {at, len};
+  aod_staging_t staging = {.ranges = &range, .range_count = 1, .cap = 1 << 20};
+  return aod_committed_accepts(&committed, &staging, bytes);
 }
 
 static void test_lies(void **state) {
   (void)state;
   assert_int_equal(aod_committed_open(&committed, 65536, 131072, NULL, NULL), AOD_OK);
-  assert_true(accepts(0, 1, 65536));
-  assert_true(accepts(15, UINT64_C(1) << 63, 65536));
-  assert_true(accepts(16, UINT32_MAX, 131072));
-  assert_false(accepts(16, 1, 65536));         /* beyond the size */
-  assert_false(accepts(UINT64_MAX, 1, 65536)); /* beyond any */
-  assert_false(accepts(UINT64_MAX >> AOD_CARD_SHIFT, 1, 65536));
-  assert_false(accepts(0, 0, 65536));                     /* nothing */
-  assert_false(accepts(0, UINT64_C(0x1ffffffff), 65536)); /* more than there is */
-  assert_false(accepts(0, 1, 0));                         /* memory that shrinks */
-  assert_false(accepts(0, 1, 65536 * 3));                 /* that grows beyond its limit */
-  assert_false(accepts(0, 1, 65536 + 1));                 /* by half a page */
+  assert_true(accepts(0, 4096, 65536));
+  assert_true(accepts(61440, 4096, 65536));
+  assert_true(accepts(65536, 4096 + 256, 131072));
+  assert_false(accepts(65536, 4096, 65536));       /* beyond the size */
+  assert_false(accepts(61440, 4096 + 256, 65536)); /* over the end */
+  assert_false(accepts(100, 4096, 65536));         /* no card begins there */
+  assert_false(accepts(0, 0, 65536));              /* nothing */
+  assert_false(accepts(0, UINT64_MAX, 65536));     /* more than there is */
+  assert_false(accepts(UINT64_MAX & ~4095ull, 4096, 65536));
+  assert_false(accepts(0, 4096, 0));         /* memory that shrinks */
+  assert_false(accepts(0, 4096, 65536 * 3)); /* that grows beyond its limit */
+  assert_false(accepts(0, 4096, 65536 + 1)); /* by half a page */
   aod_committed_close(&committed);
 }
 
